@@ -1,0 +1,289 @@
+"""The rule machine against the second model on seeded random logs, row by row and column by column.
+
+Each scheme file meets 2,400 random customers in batches of 100; two batches in three run a random
+variant of the file (tight caps, other expiries, windows and multiples), each under random readings. What
+the model met is counted: every rule, cap, reading, refusal and kind of entry at least 50 times.
+"""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from collections import Counter
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from pathlib import Path
+from random import Random
+
+import pandas as pd
+import pytest
+
+import loyalty_research as lr
+
+from .model import DECLINED_COLUMNS, ENTRY_COLUMNS, FEE_COLUMNS, TIER_COLUMNS, apply_readings, run, values
+from .randomlog import all_rules, random_log, random_readings, random_variant
+
+SCHEMES = Path(__file__).parents[2] / "data" / "schemes"
+KEYS = ("jd", "taobao", "none")
+BATCHES, CUSTOMERS, AT_LEAST = 24, 100, 50
+
+
+# --------------------------------------------------------------------------------------------- one batch
+
+
+@dataclass(frozen=True, kw_only=True)
+class Batch:
+    """A scheme file or a variant of it, readings, a log and where it is cut."""
+
+    key: str
+    seed: int
+    file: dict
+    readings: dict[str, str]
+    rows: list[dict]
+    until: datetime | None
+    days: list[date]
+
+    @property
+    def scheme(self) -> dict:
+        return apply_readings(self.file, self.readings)
+
+
+def make_batch(key: str, seed: int, customers: int = CUSTOMERS) -> Batch:
+    rng = Random(f"{key} {seed}")
+    file = tomllib.loads((SCHEMES / f"{key}.toml").read_text(encoding="utf-8"))
+    if seed % 3:
+        file = random_variant(rng, file)
+    readings = random_readings(rng, file)
+    rows = random_log(seed, file, customers)
+    times = sorted(row["time"] for row in rows)
+    midnight = datetime.combine(rng.choice(times).date() + timedelta(days=1), time())
+    later = times[-1] + timedelta(days=rng.randrange(1, 500))
+    until = rng.choice((None, None, later, rng.choice(times[len(times) // 2:]), midnight))
+    span = (times[-1] - times[0]).days + 400
+    days = [times[0].date() + timedelta(days=rng.randrange(-5, span)) for _ in range(4)]
+    return Batch(key=key, seed=seed, file=file, readings=readings, rows=rows, until=until, days=days)
+
+
+def to_toml(table: dict) -> str:
+    """A parsed scheme file as text, every table inline."""
+    return "\n".join(f"{json.dumps(key)} = {inline(value)}" for key, value in table.items()) + "\n"
+
+
+def inline(value) -> str:
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{json.dumps(key)} = {inline(item)}" for key, item in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(inline(item) for item in value) + "]"
+    if isinstance(value, date):
+        return value.isoformat()
+    return json.dumps(value, ensure_ascii=False)
+
+
+def to_frame(rows: list[dict]) -> pd.DataFrame:
+    """The event table as a DataFrame with nullable columns."""
+    frame = pd.DataFrame(rows)
+    for column in ("order_id", "points", "event_id"):
+        cells = [row[column] for row in rows]
+        words = any(isinstance(cell, str) for cell in cells)
+        frame[column] = pd.array(cells, dtype="string" if words else "Int64")
+    return frame.astype({"amount": "float64", "virtual": "bool"})
+
+
+# -------------------------------------------------------------------------------------------- comparison
+
+
+def plain(value):
+    """A cell of a result as a Python value, null as None."""
+    if pd.isna(value):
+        return None
+    return value.to_pydatetime() if isinstance(value, pd.Timestamp) else value
+
+
+def to_rows(frame: pd.DataFrame) -> list[dict]:
+    columns = {name: [plain(value) for value in frame[name].astype(object)] for name in frame.columns}
+    return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+
+
+def as_timed(rows: list[dict]) -> list[dict]:
+    """Dates of the model as the midnights that frames hold."""
+    return [{name: datetime.combine(value, time()) if type(value) is date else value
+             for name, value in row.items()} for row in rows]
+
+
+def assert_same(table: str, batch: Batch, expected: list[dict], columns: list[str], frame) -> None:
+    """The frame equals the model's rows; else both histories of the first customer that differs."""
+    assert list(frame.columns) == columns, f"{table}: columns {list(frame.columns)}"
+    assert isinstance(frame.index, pd.RangeIndex), f"{table}: {type(frame.index)}"
+    expected, found = as_timed(expected), to_rows(frame)
+    if expected == found:
+        return
+    number = next((n for n, pair in enumerate(zip(expected, found, strict=False)) if pair[0] != pair[1]),
+                  min(len(expected), len(found)))
+    customer = (expected + [None] * len(found))[number] or found[number]
+    if number < len(found) and number < len(expected):
+        ours, theirs = expected[number]["customer_id"], found[number]["customer_id"]
+        first = [row["customer_id"] for row in expected + found if row["customer_id"] in (ours, theirs)]
+        customer = {"customer_id": first[0] if ours == theirs else min(ours, theirs)}
+    pytest.fail(history(table, batch, customer["customer_id"], expected, found), pytrace=False)
+
+
+def history(table: str, batch: Batch, customer_id, expected: list[dict], found: list[dict]) -> str:
+    """What happened to a customer, and what model and machine make of it."""
+    mine = {row["customer_id"]: None for row in batch.rows}
+    assert customer_id in mine, customer_id
+    events = sorted((row for row in batch.rows if row["customer_id"] == customer_id), key=lambda r: r["time"])
+    model = [row for row in expected if row["customer_id"] == customer_id]
+    machine = [row for row in found if row["customer_id"] == customer_id]
+    same = 0
+    while same < min(len(model), len(machine)) and model[same] == machine[same]:
+        same += 1
+    text = [f"{table} of customer {customer_id!r} differ at row {same}: "
+            f"{batch.key} batch {batch.seed}, readings {batch.readings}, until {batch.until}", "events:"]
+    text += [line_of(row) for row in events]
+    for name, rows in (("model:", model), ("machine:", machine)):
+        text += [name] + [("=> " if n == same else "   ") + line_of(row)
+                          for n, row in enumerate(rows[:same + 8]) if n > same - 30]
+    return "\n".join(text)
+
+
+def line_of(row: dict) -> str:
+    """A row on one line, without nulls and what every row has."""
+    return "  ".join(f"{name}={value}" for name, value in row.items()
+                     if value is not None and value is not False and name != "customer_id")
+
+
+def components(scheme: dict) -> list[str]:
+    return [component["name"] for component in scheme.get("score", {}).get("component", [])]
+
+
+def compare(batch: Batch, folder: Path) -> Counter:
+    """Run model and machine on a batch; what the model met."""
+    path = folder / f"{batch.key}_{batch.seed}.toml"
+    path.write_text(to_toml(batch.file), encoding="utf-8")
+    scheme = lr.load_scheme(path if batch.seed % 3 else batch.key).with_readings(**batch.readings)
+    expected = run(batch.rows, batch.scheme, batch.until)
+    frame = to_frame(batch.rows)
+    answer = lr.replay(frame, scheme, until=batch.until)
+    score_columns = ["customer_id", "settled_on", *components(batch.file), "score"]
+    assert_same("scores", batch, expected.scores, score_columns, answer.scores)
+    assert_same("entries", batch, expected.entries, ENTRY_COLUMNS, answer.ledger.entries)
+    assert_same("declined", batch, expected.declined, DECLINED_COLUMNS, answer.ledger.declined)
+    assert_same("tiers", batch, expected.tiers, TIER_COLUMNS, answer.tiers)
+    assert_same("fees", batch, expected.fees, FEE_COLUMNS, answer.fees)
+    at = lr.score(frame, scheme, at=batch.days)
+    assert_same("score at days", batch, values(batch.rows, batch.scheme, batch.days), score_columns, at)
+    return expected.counts
+
+
+# ------------------------------------------------------------------------------------- what must be met
+
+
+def expected_counts(file: dict) -> set[tuple]:
+    """What every run over a scheme file has to meet: all its rules, caps and readings."""
+    wanted = {("reading", reading["id"], choice["name"])
+              for reading in file.get("reading", []) for choice in reading["choice"]}
+    tables = {"score": file.get("score", {})} | {table["name"]: table for table in file.get("currency", [])}
+    for name, table in tables.items():
+        for rule in table.get("rule", []) + table.get("earn", []):
+            key = f"{name}.{rule['name']}"
+            wanted.add(("rule", key))
+            wanted |= {("cap", key, cap) for cap in rule if cap.startswith("cap_")}
+            wanted |= {("step", key, number) for number in range(len(rule.get("steps", [])))}
+            if "rate" in rule and name == "score":
+                wanted.add(("score award returned", key))
+    for component in file.get("score", {}).get("component", []):
+        wanted |= {("cap", component["name"], "component")} if "cap" in component else set()
+        wanted |= {("cap", component["name"], "cap_by")} if "cap_by" in component else set()
+    for plan in file.get("plan", []):
+        wanted |= {("fee", plan["name"], float(step["cny"]["value"])) for step in plan["fee"]}
+    if all_rules(file):
+        wanted |= EVERYWHERE | ONLY[file["scheme"]["key"]]
+    return wanted
+
+
+def entries_of(currency: str, kinds: str) -> set[tuple]:
+    return {("entry", currency, kind) for kind in kinds.split()}
+
+
+EVERYWHERE = {
+    ("late", "return", "whole"), ("late", "return", "in part"), ("late", "goods_exchange", "whole"),
+    ("late", "goods_exchange", "in part"), ("confirmed", "automatic"), ("confirmed", "by the customer"),
+    ("clawback", "own lot"), ("clawback", "own lot empty"), ("share", "the rest"), ("share", "by amount"),
+    ("redeem", "again on an order"), ("deficit repaid by", "accrual"), ("deficit repaid by", "reinstatement"),
+    ("deficit repaid by", "transfer_in"),
+    *(("declined", "redeem", reason) for reason in ("balance", "cap", "multiple")),
+    *(("declined", kind, reason) for kind in ("return", "goods_exchange") for reason in ("late", "expired")),
+    ("declined", "exchange", "balance"), ("declined", "exchange", "not_offered"),
+    ("declined", "penalty", "shortfall"),
+}
+ALL_ENTRIES = ("accrual pending release redemption expiry clawback penalty reinstatement transfer_in "
+               "transfer_out")
+ONLY = {
+    "jd": {
+        *entries_of("beans", ALL_ENTRIES), ("deficit", "beans", "clawback"),
+        ("deficit", "beans", "transfer_out"), ("clamped", "beans"), ("cancelled while pending", "beans"), ("step", "beans.review", "no line"),
+        ("declined", "exchange", "gate"), ("declined", "courier_gift", "balance"),
+        ("gate passed", "exchange"), ("gate passed", "external"),
+        *(("outlet", "beans", outlet) for outlet in ("order", "coupon", "exchange", "external", "gift")),
+        ("tier", "none", "joined"), ("tier", "none", "down"), ("tier", "exchange", "up"),
+        *(("tier", tier, change) for tier in ("privileged", "birthday", "gift") for change in ("up", "down")),
+    },
+    "taobao": {
+        *entries_of("coins", ALL_ENTRIES),
+        *entries_of("tmall_points", ALL_ENTRIES.replace(" reinstatement", "")),
+        *(("deficit", currency, entry) for currency in ("coins", "tmall_points")
+          for entry in ("clawback", "transfer_out")),
+        ("clamped", "coins"), ("clamped", "tmall_points"), ("score scope", "outside"),
+        ("cancelled while pending", "coins"), ("cancelled while pending", "tmall_points"),
+        ("declined", "redeem", "not_offered"), ("declined", "courier_gift", "not_offered"),
+        ("redeem at shop", "half_coins"),
+        *(("outlet", "coins", outlet) for outlet in ("order", "exchange", "lottery")),
+        *(("outlet", "tmall_points", outlet) for outlet in ("coupon", "lottery", "external")),
+        ("tier", "ordinary", "joined"), ("tier", "ordinary", "down"), ("tier", "super", "up"),
+        ("tier", "super", "down"), ("tier", "apass", "up"),
+        ("seat", "given"), ("seat", "kept"), ("seat", "lost"), ("seat", "wanted in vain"),
+    },
+    "none": set(),
+}
+
+
+# ------------------------------------------------------------------------------------------------- tests
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_machine_and_model_agree(key, tmp_path):
+    counts = Counter()
+    for seed in range(BATCHES):
+        counts += compare(make_batch(key, seed), tmp_path)
+    file = tomllib.loads((SCHEMES / f"{key}.toml").read_text(encoding="utf-8"))
+    print(f"\n{key}: what the model met")
+    for what in sorted(counts, key=str):
+        print(f"{counts[what]:>9}  {'  '.join(str(part) for part in what)}")
+    seldom = {what: counts[what] for what in expected_counts(file) if counts[what] < AT_LEAST}
+    assert not seldom, f"met less than {AT_LEAST} times: {seldom}"
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("key", KEYS)
+@pytest.mark.parametrize("start", range(1000, 31_000, 1000))
+def test_machine_and_model_agree_on_more(key, start, tmp_path):
+    for seed in range(start, start + 30):
+        compare(make_batch(key, seed), tmp_path)
+
+
+def test_the_comparison_shows_both_histories():
+    batch = make_batch("jd", 0, customers=3)
+    tiers = run(batch.rows, batch.scheme).tiers
+    frame = pd.DataFrame(as_timed(tiers))
+    assert_same("tiers", batch, tiers, TIER_COLUMNS, frame)
+    wrong = frame.assign(tier=["gift", *frame["tier"][1:]])
+    with pytest.raises(pytest.fail.Exception, match="(?s)tiers of .*events:.*model:.*machine:.*=> "):
+        assert_same("tiers", batch, tiers, TIER_COLUMNS, wrong)
+    with pytest.raises(pytest.fail.Exception, match="differ at row"):
+        assert_same("tiers", batch, tiers, TIER_COLUMNS, frame[:-1])
+
+
+def test_random_logs_repeat():
+    first, second = make_batch("taobao", 3), make_batch("taobao", 3)
+    assert (first.rows, first.readings, first.until) == (second.rows, second.readings, second.until)
+    assert tomllib.loads(to_toml(first.file)) == first.file

@@ -1,0 +1,197 @@
+"""Run the notebooks: export them to modules, test them, refresh their outputs, run the studies.
+
+    python tools/notebooks.py export
+    python tools/notebooks.py test|refresh|study [PART OF A NAME ...] [--jobs 2]
+    python tools/notebooks.py headline
+
+`test` runs the API notebooks, guides and index and stores nothing. `refresh` stores the outputs in the
+notebooks. `study` runs the studies into _study/; each finds in LR_STUDY_DIR the folder for its tables
+and charts. A notebook runs in a process of its own; kernels and outputs do not depend on the user's
+Jupyter settings. `headline` prints the tables _study/*/headline.csv.
+"""
+import argparse
+import asyncio
+import contextlib
+import io
+import multiprocessing
+import os
+import shutil
+import sys
+import tempfile
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from pathlib import Path
+
+from tqdm import tqdm
+
+ROOT = Path.cwd()
+STUDY = ROOT / "_study"
+INTERVAL = 0.2 if sys.stderr.isatty() else 20  # seconds between two states of the bar
+WAITS_FOR = {"index": "replay"}  # notebook -> module it needs; drop when the package is complete
+
+
+def find_notebooks(*folders: str, parts: list[str] = ()) -> list[Path]:
+    """Notebooks in the given folders of nbs/, in reading order; `parts` selects by name."""
+    found = [path for folder in folders for path in sorted((ROOT / "nbs" / folder).glob("*.ipynb"))]
+    ready = []
+    for path in found:
+        module = WAITS_FOR.get(path.stem)
+        if module and not (ROOT / "loyalty_research" / f"{module}.py").exists():
+            print(f"{path.relative_to(ROOT)} left out: it waits for loyalty_research/{module}.py")
+        elif not parts or any(part in path.stem for part in parts):
+            ready.append(path)
+    return ready
+
+
+def export() -> int:
+    """Write loyalty_research/name.py from every nbs/api/NN_name.ipynb."""
+    from nbdev.export import nb_export
+
+    for path in find_notebooks("api"):
+        nb_export(path, lib_path=ROOT / "loyalty_research")
+    return 0
+
+
+def set_environment(scratch: str) -> None:
+    """Make runs repeatable: no user settings, no bars in outputs, one order of sets."""
+    os.environ.update(
+        IPYTHONDIR=scratch, JUPYTER_CONFIG_DIR=scratch, JUPYTER_PREFER_ENV_PATH="1",
+        PYTHONHASHSEED="0", TQDM_DISABLE="1", PYDEVD_DISABLE_FILE_VALIDATION="1",
+    )
+    os.environ.pop("MPLBACKEND", None)
+    os.environ.pop("JUPYTER_PATH", None)
+
+
+def test_one(path: Path) -> tuple[Path, bool, str]:
+    """Run one notebook as nbdev_test does; return whether it passed and what it wrote to stderr."""
+    from nbdev.test import test_nb
+
+    errors = io.StringIO()
+    with contextlib.redirect_stderr(errors), contextlib.redirect_stdout(io.StringIO()):
+        passed, _ = test_nb(path, skip_flags=["notest"], basepath=ROOT)
+    return path, passed, errors.getvalue()
+
+
+def test(notebooks: list[Path], jobs: int) -> int:
+    failed = []
+    spawn = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(jobs, mp_context=spawn, max_tasks_per_child=1) as pool:
+        runs = [pool.submit(test_one, path) for path in notebooks]
+        for run in tqdm(as_completed(runs), "notebooks", len(runs), disable=False, mininterval=INTERVAL):
+            path, passed, errors = run.result()
+            if not passed:
+                failed.append(path)
+                tqdm.write(f"\n{path.relative_to(ROOT)} fails:\n{errors}", file=sys.stderr)
+    for path in failed:
+        print(f"FAILED {path.relative_to(ROOT)}")
+    return bool(failed)
+
+
+def clean(notebook: dict) -> None:
+    """Drop what differs from run to run: counts, timings, object addresses, widget state."""
+    from nbdev.clean import clean_nb
+
+    notebook.metadata.pop("widgets", None)
+    clean_nb(notebook, clean_ids=True)
+    for cell in notebook.cells:
+        for output in cell.get("outputs", []):
+            if output.output_type in ("display_data", "execute_result"):
+                output.metadata = {}
+                output.data.pop("application/vnd.jupyter.widget-view+json", None)
+
+
+async def execute(path: Path, target: Path, env: dict[str, str], bar: tqdm) -> str:
+    """Run one notebook in a kernel of its own and write it, cleaned, to `target`; return the error."""
+    import nbformat
+    from nbclient import NotebookClient
+    from nbclient.exceptions import CellExecutionError, DeadKernelError
+
+    notebook = nbformat.read(path, 4)
+    error = ""
+
+    def advance(cell, cell_index, **_):
+        if cell.cell_type == "code":
+            bar.set_postfix_str(path.stem, refresh=False)
+            bar.update()
+
+    client = NotebookClient(
+        notebook, timeout=None, kernel_name="python3", record_timing=False, coalesce_streams=True,
+        extra_arguments=["--IPKernelApp.log_level=CRITICAL"],
+        resources={"metadata": {"path": str(path.parent)}}, on_cell_complete=advance,
+    )
+    try:
+        await client.async_execute(env={**os.environ, **env})
+    except (CellExecutionError, DeadKernelError) as problem:
+        error = f"\n{path.relative_to(ROOT)} fails:\n{problem}"
+    clean(notebook)
+    if target != path or not error:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        nbformat.write(notebook, target)
+    return error
+
+
+async def execute_all(tasks: list[tuple[Path, Path, dict]], jobs: int) -> int:
+    """Run (notebook, target, environment) tasks, `jobs` at a time; the bar counts code cells."""
+    import nbformat
+
+    cells = sum(c.cell_type == "code" for path, *_ in tasks for c in nbformat.read(path, 4).cells)
+    free = asyncio.Semaphore(jobs)
+    with tqdm(total=cells, desc="cells", disable=False, mininterval=INTERVAL) as bar:
+
+        async def run(task):
+            async with free:
+                return await execute(*task, bar)
+
+        errors = [error for error in await asyncio.gather(*map(run, tasks)) if error]
+    print(*errors, sep="\n", file=sys.stderr, end="")
+    return bool(errors)
+
+
+def study_folder(path: Path) -> Path:
+    """_study/s01 for nbs/studies/s01_name.ipynb."""
+    return STUDY / path.stem.split("_")[0]
+
+
+def run_studies(notebooks: list[Path], jobs: int) -> int:
+    if not notebooks:
+        print("There is no study in nbs/studies/ yet: nothing to run.")
+        return 0
+    tasks = []
+    for path in notebooks:
+        folder = study_folder(path)
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        tasks.append((path, STUDY / path.name, {"LR_STUDY_DIR": str(folder)}))
+    return asyncio.run(execute_all(tasks, jobs))
+
+
+def print_headlines() -> int:
+    import pandas as pd
+
+    for path in sorted(STUDY.glob("*/headline.csv")):
+        print(f"\n{path.relative_to(ROOT)}\n{pd.read_csv(path).to_string(index=False)}")
+    print(f"\nOpen {ROOT / '_site' / 'index.html'}")
+    return 0
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("task", choices=["export", "test", "refresh", "study", "headline"])
+    parser.add_argument("parts", nargs="*", help="only notebooks with one of these in their name")
+    parser.add_argument("--jobs", type=int, default=2)
+    chosen = parser.parse_args()
+    if chosen.task == "export":
+        return export()
+    if chosen.task == "headline":
+        return print_headlines()
+    with tempfile.TemporaryDirectory() as scratch:
+        set_environment(scratch)
+        if chosen.task == "test":
+            return test(find_notebooks("api", "guides", "", parts=chosen.parts), chosen.jobs)
+        if chosen.task == "study":
+            return run_studies(find_notebooks("studies", parts=chosen.parts), chosen.jobs)
+        every = find_notebooks("studies", "api", "guides", "", parts=chosen.parts)
+        return asyncio.run(execute_all([(path, path, {}) for path in every], chosen.jobs))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
