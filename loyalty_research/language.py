@@ -15,12 +15,12 @@ from dataclasses import MISSING, dataclass, field
 from datetime import date, timedelta
 from fractions import Fraction
 from itertools import pairwise
-from typing import Any, Literal
+from typing import Any, Literal, NoReturn
 
 from .events import EVENT_KINDS, SchemeError
 
 # %% ../nbs/api/02_language.ipynb #c005
-def refuse(key: str, rule: str) -> None:
+def refuse(key: str, rule: str) -> NoReturn:
     """Raise the error that a key breaks a rule; the reader adds file, line and table."""
     raise SchemeError(f"`{key}`: {rule}")
 
@@ -65,8 +65,8 @@ class Number:
                              "add range = [lowest, highest]")
         if given != ["assumed"] and self.range is not None:
             refuse("range", f"belongs to an assumed number, and {self.value!r} is {given[0]}; leave it out")
-        if not math.isfinite(self.value):
-            refuse("value", f"must be finite, not {self.value!r}; write a number")
+        if not math.isfinite(self.value) or (self.exact * 10**9).denominator != 1:
+            refuse("value", f"must be a decimal with at most nine places, not {self.value!r}; round it")
         if self.range and not self.range[0] <= self.value <= self.range[1]:
             refuse("range", f"[{self.range[0]!r}, {self.range[1]!r}] does not hold the value {self.value!r}; "
                              "widen it or change the value")
@@ -387,7 +387,7 @@ class Currency:
     """Points of one kind. `periods` holds the expiry written in the currency itself, then the later ones."""
 
     name: str
-    title: str
+    title: str | None = None         # the name where it is left out
     value_cny: Number = _option(MISSING, unit="CNY per point", low=1e-9)
     expiry: Expiry
     valid_from: date | None = None
@@ -396,11 +396,12 @@ class Currency:
     earn: tuple[EarnRule, ...] = ()
     redeem: Redeem | None = None
     outlets: tuple[Outlet, ...] = _option((), key="outlet")
-    on_shortfall: Literal["deficit", "clamp"]
-    rounding: Literal["floor", "half_even"]
+    on_shortfall: Literal["deficit", "clamp"] = "deficit"
+    rounding: Literal["floor", "half_even"] = "floor"
     steals: bool = False
 
     def __post_init__(self):
+        object.__setattr__(self, "title", self.title or self.name)
         for (last, this), i in zip(pairwise(self.periods), range(len(self.later)), strict=True):
             if last.valid_until is None or this.valid_from != last.valid_until + timedelta(days=1):
                 fault = ("overlap" if last.valid_until is None or this.valid_from is None
@@ -469,13 +470,14 @@ class Plan:
     """A paid membership; at any date its fees are a ladder of the score."""
 
     name: str
-    title: str
+    title: str | None = None         # the name where it is left out
     fees: tuple[Fee, ...] = _option((), key="fee")
     saving_rate: Number | None = _option(unit="share")
     saving_cny_order: Number | None = _option(unit="CNY per order")
     saving_orders_month: Number | None = _option(unit="orders per month")
 
     def __post_init__(self):
+        object.__setattr__(self, "title", self.title or self.name)
         changes = {fee.valid_from or date.min for fee in self.fees}
         changes |= {fee.valid_until + timedelta(days=1) for fee in self.fees if fee.valid_until}
         for day in sorted(changes):

@@ -203,7 +203,7 @@ def _locate(tree: dict, path: str) -> tuple[dict | list, Any, Any]:
         if not rest:
             return node, key, value
         if not isinstance(value, dict | list):
-            known = [name for name, inner in node.items() if isinstance(inner, dict | list)] if node is not value else []
+            known = [name for name, inner in node.items() if isinstance(inner, dict | list)] if isinstance(node, dict) else []
             refuse(path, f"no table {write_value(part)}; {suggest(part, known)}")
         node = value
 
@@ -347,7 +347,7 @@ class Scheme(Heading, Body):
         SchemeError
             An unknown reading or choice.
         """
-        return _build(self._tables, _choose(self._tables, self.readings, choices, self._file), self._file)
+        return _build(self._tables, _choose(self._tables, self.readings, choices, _Place(file=self._file)), self._file)
 
     def with_values(self, values: Mapping[str, Any]) -> "Scheme":
         """Return the scheme with other values.
@@ -370,14 +370,15 @@ class Scheme(Heading, Body):
         return _write_table({**self._tables, **({"readings": dict(self._chosen)} if self._chosen else {})})
 
 # %% ../nbs/api/06_schemes.ipynb #c028
-def _choose(tables: dict, chosen: Mapping[str, str], choices: Mapping[str, str], file: str) -> dict[str, str]:
+def _choose(tables: dict, chosen: Mapping[str, str], choices: Mapping[str, str], place: _Place) -> dict[str, str]:
     """The choice in force of every reading: `choices` over those `chosen` before, over the first of each."""
     known = {reading["id"]: [choice["name"] for choice in reading["choice"]] for reading in tables.get("reading", ())}
+    place = place.inside("readings", dict)
     for key, choice in choices.items():
         if key not in known:
-            raise SchemeError(f"{file}: `{key}` in [readings]: no such reading; {suggest(key, known)}")
+            raise place.error(f"`{key}`: no such reading; {suggest(key, known)}")
         if choice not in known[key]:
-            raise SchemeError(f"{file}: `{key}` in [readings]: no choice {write_value(choice)}; {suggest(choice, known[key])}")
+            raise place.error(f"`{key}`: no choice {write_value(choice)}; {suggest(choice, known[key])}")
     return {key: choices.get(key, chosen.get(key, names[0])) for key, names in known.items()}
 
 # %% ../nbs/api/06_schemes.ipynb #c029
@@ -412,12 +413,13 @@ def _parse(text: str, file: str) -> Scheme:
         tables = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise SchemeError(f"{file}: the text is not TOML: {error}; mend it there") from None
-    document = _read_table(Document, tables, _Place(file=file, text=text))
-    first = _choose(tables, {}, {}, file)
+    place = _Place(file=file, text=text)
+    document = _read_table(Document, tables, place)
+    first = _choose(tables, {}, {}, place)
     for reading in document.reading:
         for choice in reading.choices[1:]:
             _build(tables, {**first, reading.id: choice.name}, f"{file} read with {reading.id} = {write_value(choice.name)}")
-    return _build(tables, _choose(tables, first, document.readings, file), file, text)
+    return _build(tables, _choose(tables, first, document.readings, place), file, text)
 
 # %% ../nbs/api/06_schemes.ipynb #c035
 def _packaged() -> dict[str, Any]:

@@ -139,7 +139,10 @@ def test_wheel_holds_package_and_data(tmp_path):
 
 
 def test_data_is_read_as_package_data():
-    code = "from importlib.resources import files; print(files('loyalty_research.data').joinpath('__init__.py').is_file())"
+    code = (
+        "from importlib.resources import files; "
+        "print(files('loyalty_research.data').joinpath('schemes', 'none.toml').is_file())"
+    )
     assert run_python(code) == "True"
 
 

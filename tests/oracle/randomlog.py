@@ -144,7 +144,7 @@ class Life:
             if last["order_id"] is not None and last["item_id"] is not None and rng.random() < 0.7:
                 self.lines(last["order_id"], 1, AMOUNTS, single=False)
             self.send_back(rng.choice(("return", "goods_exchange")), last["order_id"])
-        if self.now.year > 2028:
+        if step != 10 and self.now.year > 2028:
             self.now = now
 
     def add(self, kind: str, **values) -> dict:

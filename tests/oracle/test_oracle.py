@@ -221,7 +221,8 @@ ALL_ENTRIES = ("accrual pending release redemption expiry clawback penalty reins
 ONLY = {
     "jd": {
         *entries_of("beans", ALL_ENTRIES), ("deficit", "beans", "clawback"),
-        ("deficit", "beans", "transfer_out"), ("clamped", "beans"), ("cancelled while pending", "beans"), ("step", "beans.review", "no line"),
+        ("deficit", "beans", "transfer_out"), ("clamped", "beans"),
+        ("cancelled while pending", "beans"), ("step", "beans.review", "no line"),
         ("declined", "exchange", "gate"), ("declined", "courier_gift", "balance"),
         ("gate passed", "exchange"), ("gate passed", "external"),
         *(("outlet", "beans", outlet) for outlet in ("order", "coupon", "exchange", "external", "gift")),
