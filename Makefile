@@ -61,7 +61,8 @@ lab: setup
 	$(BIN)/jupyter lab --notebook-dir nbs
 
 bench: setup
-	$(BIN)/python -m pytest -q tests/benchmarks -s
+	@test -d tests/benchmarks || { echo "There is no benchmark in tests/benchmarks/ yet."; exit 1; }
+	$(BIN)/python -m pytest -q -s tests/benchmarks
 
 soak: setup
 	$(BIN)/python -m pytest -m soak -n $(JOBS) tests

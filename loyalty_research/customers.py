@@ -192,9 +192,10 @@ def _decode_all(table: pa.Table, names: Mapping[str, pa.Array]) -> tuple[dict[st
     nulls = np.full(len(table), NULL_CODE) if any(c not in table.column_names for c in CODED_COLUMNS) else None
     for c in CODED_COLUMNS:
         if c in table.column_names:
-            codes[c], found[c] = _decode(table[c])
+            codes[c], own = _decode(table[c])
         else:
-            codes[c], found[c] = nulls, names.get(c, None if c in ("order_id", "item_id") else pa.array([], pa.string()))
+            codes[c], own = nulls, None if c in ("order_id", "item_id") else pa.array([], pa.string())
+        found[c] = names.get(c, own)
     return codes, found
 
 # %% ../nbs/api/04_customers.ipynb #c029
@@ -297,9 +298,9 @@ def _take_first(pending: Sequence[Future]) -> object:
 def _work_through(work: Callable[[Part], T], parts: Iterable[Part], threads: int) -> Iterator[tuple[int, T]]:
     """Rows and result of every part, in order."""
     pending: deque[tuple[int, Future]] = deque()
-    pool = ThreadPoolExecutor(threads)
+    pool, source = ThreadPoolExecutor(threads), iter(parts)
     try:
-        for part in parts:
+        for part in source:
             pending.append((part.rows, pool.submit(work, part)))
             del part
             while len(pending) > threads:
@@ -310,6 +311,8 @@ def _work_through(work: Callable[[Part], T], parts: Iterable[Part], threads: int
             yield pending.popleft()[0], result
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
+        if hasattr(source, "close"):
+            source.close()
 
 # %% ../nbs/api/04_customers.ipynb #c038
 def map_parts(work: Callable[[Part], T], parts: Iterable[Part], threads: int | None = None,

@@ -56,19 +56,18 @@ EVENT_COLUMNS: tuple[str, ...] = (
     "customer_id", "time", "kind", "amount", "order_id", "item_id", "category", "shop", "channel",
     "virtual", "currency", "points", "event_id")
 
-# %% ../nbs/api/01_events.ipynb #c014
 AMOUNT_KINDS: tuple[str, ...] = ("order", "redeem")
 POINT_KINDS: tuple[str, ...] = ("redeem", "exchange", "courier_gift", "grant", "penalty", "steal", "stolen",
                                 "reputation", "credit")
 CURRENCY_KINDS: tuple[str, ...] = ("redeem", "grant", "penalty", "exchange", "courier_gift")
 REFERRING_KINDS: tuple[str, ...] = ("return", "goods_exchange", "redeem", "steal", "stolen")
 
-# %% ../nbs/api/01_events.ipynb #c017
+# %% ../nbs/api/01_events.ipynb #c014
 def _did_you_mean(value: object, choices: Iterable[str]) -> str:
     near = difflib.get_close_matches(str(value), list(choices), n=1)
     return f" (did you mean {near[0]!r}?)" if near else ""
 
-# %% ../nbs/api/01_events.ipynb #c019
+# %% ../nbs/api/01_events.ipynb #c015
 def _sentence(rule: str, offenders: Sequence[tuple[int, str]], count: int, fix: str) -> str:
     """One sentence out of a rule, the offending rows with what they hold, and the remedy."""
     parts = [f"row {row} has {value}" for row, value in offenders[:5]]
@@ -76,14 +75,14 @@ def _sentence(rule: str, offenders: Sequence[tuple[int, str]], count: int, fix: 
     more = f" ({count:,} rows in all)" if count > len(parts) else ""
     return f"{rule}, but {shown}{more}; {fix}."
 
-# %% ../nbs/api/01_events.ipynb #c022
+# %% ../nbs/api/01_events.ipynb #c016
 def _show(value: object) -> str:
     """A value as it stands in a message."""
     if value is None:
         return "null"
     return repr(value) if isinstance(value, (str, int, float)) else str(value)
 
-# %% ../nbs/api/01_events.ipynb #c025
+# %% ../nbs/api/01_events.ipynb #c019
 def _list_parquet(source: str | os.PathLike) -> list[str]:
     """Files of a path, a folder or a glob, sorted."""
     path = os.fspath(source)
@@ -94,27 +93,32 @@ def _list_parquet(source: str | os.PathLike) -> list[str]:
         raise EventError(f"no file matches {os.fspath(source)!r}; give the path of a Parquet file, a folder of them, or a glob.")
     return found
 
-# %% ../nbs/api/01_events.ipynb #c026
-def _as_arrow(source: object) -> pa.Table:
-    """The contract columns of a frame, or of an Arrow stream, as an Arrow table."""
-    if not isinstance(source, pd.DataFrame):
-        try:
-            return pa.RecordBatchReader.from_stream(source).read_all()
-        except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
-            raise EventError(f"the Arrow stream of {type(source).__name__} is not a table ({error}); give a table with one row an event.") from error
-    columns = {}
-    for name in [c for c in EVENT_COLUMNS if c in source.columns]:
-        column = source[name]
-        if isinstance(column, pd.DataFrame):
-            raise EventError(f"column {name} must stand once in the table, but it stands {column.shape[1]} times; rename or drop the others.")
-        try:
-            columns[name] = pa.array(column, from_pandas=True)
-        except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError, OverflowError) as error:
-            reason = str(error).splitlines()[0]
-            raise EventError(f"column {name} must hold one type, but pandas dtype {column.dtype} does not convert ({reason}); convert the column first.") from error
-    return pa.table(columns) if columns else pa.table({"no_column": pa.nulls(len(source))})
+# %% ../nbs/api/01_events.ipynb #c020
+def _to_arrow(frame: pd.DataFrame, name: str) -> pa.Array:
+    """A column of a frame as Arrow."""
+    try:
+        return pa.array(frame[name], from_pandas=True)
+    except (pa.ArrowException, OverflowError, TypeError) as error:
+        raise EventError(f"column {name} must hold one type, but pandas dtype {frame[name].dtype} does not convert "
+                         f"({str(error).splitlines()[0]}); convert the column first.") from error
 
-# %% ../nbs/api/01_events.ipynb #c028
+# %% ../nbs/api/01_events.ipynb #c021
+def _read_stream(source: object) -> pa.Table:
+    """A table out of an Arrow stream."""
+    try:
+        return pa.RecordBatchReader.from_stream(source).read_all()
+    except pa.ArrowException as error:
+        raise EventError(f"the Arrow stream of {type(source).__name__} must be a table, but it is not "
+                         f"({str(error).splitlines()[0]}); give a table with one row an event.") from error
+
+# %% ../nbs/api/01_events.ipynb #c022
+def _check_twins(columns: Sequence[str]) -> None:
+    """SQL does not tell Time from time: no other column may have the name of a contract column but for the case."""
+    for name in columns:
+        if name not in EVENT_COLUMNS and name.lower() in EVENT_COLUMNS and name.lower() in columns:
+            raise EventError(f"columns {name} and {name.lower()} must not differ only in case; rename {name}.")
+
+# %% ../nbs/api/01_events.ipynb #c023
 @dataclass(frozen=True, kw_only=True)
 class _Source:
     """Where the events lie: SQL of the relation and of a row's position, column names, the table when in memory."""
@@ -124,13 +128,15 @@ class _Source:
     columns: tuple[str, ...]
     table: pd.DataFrame | pa.Table | None = None
 
-# %% ../nbs/api/01_events.ipynb #c029
+# %% ../nbs/api/01_events.ipynb #c024
 def _lay_parquet(connection: duckdb.DuckDBPyConnection, files: list[str]) -> _Source:
     """Parquet files as a source; a row's position runs on from file to file."""
-    listed = "[" + ", ".join("'" + f.replace("'", "''") + "'" for f in files) + "]"
+    listed = "[" + ", ".join("'" + glob.escape(f).replace("'", "''") + "'" for f in files) + "]"
     scan = f"read_parquet({listed}, union_by_name = {str(len(files) > 1).lower()})"
     sizes = dict(connection.sql(f"SELECT file_name, num_rows FROM parquet_file_metadata({listed})").fetchall())
     names = tuple(name for name, *_ in connection.sql(f"DESCRIBE FROM {scan}").fetchall())
+    stored = {name for (name,) in connection.sql(f"SELECT DISTINCT name FROM parquet_schema({listed})").fetchall()}
+    _check_twins(sorted(stored))
     clash = {"file_index", "file_row_number"} & {name.lower() for name in names}
     if clash:
         raise EventError(f"a Parquet file of events must not have a column {min(clash)}, which the reader uses; rename it.")
@@ -138,7 +144,7 @@ def _lay_parquet(connection: duckdb.DuckDBPyConnection, files: list[str]) -> _So
     row = f"CAST({starts}[CAST(file_index + 1 AS BIGINT)] + file_row_number AS BIGINT)"
     return _Source(scan=scan, row=row if len(files) > 1 else "CAST(file_row_number AS BIGINT)", columns=names)
 
-# %% ../nbs/api/01_events.ipynb #c030
+# %% ../nbs/api/01_events.ipynb #c025
 def _lay_source(connection: duckdb.DuckDBPyConnection, source: object) -> _Source:
     """Lay any event source before DuckDB."""
     if isinstance(source, (str, os.PathLike)):
@@ -146,14 +152,18 @@ def _lay_source(connection: duckdb.DuckDBPyConnection, source: object) -> _Sourc
     if not (isinstance(source, pd.DataFrame) or hasattr(source, "__arrow_c_stream__")):
         raise EventError(f"events must be a DataFrame, an object with the Arrow stream interface or a Parquet path, "
                          f"but a {type(source).__name__} was given; make a table with one row an event.")
-    table = _as_arrow(source)
-    kept = source if isinstance(source, pd.DataFrame) else table
-    names = tuple(str(name) for name in (source.columns if isinstance(source, pd.DataFrame) else table.column_names))
-    columns = {c: table[c] for c in EVENT_COLUMNS if c in names}
+    table = source if isinstance(source, pd.DataFrame) else _read_stream(source)
+    names = [str(name) for name in (table.columns if isinstance(table, pd.DataFrame) else table.column_names)]
+    present = [name for name in EVENT_COLUMNS if name in names]
+    for name in present:
+        if names.count(name) > 1:
+            raise EventError(f"column {name} must stand once in the table, but it stands {names.count(name)} times; "
+                             "rename or drop the others.")
+    columns = {c: _to_arrow(table, c) if isinstance(table, pd.DataFrame) else table[c] for c in present}
     connection.register("arrow_source", pa.table({**columns, "row": np.arange(len(table))}))
-    return _Source(scan="arrow_source", row='"row"', columns=names, table=kept)
+    return _Source(scan="arrow_source", row='"row"', columns=tuple(names), table=table)
 
-# %% ../nbs/api/01_events.ipynb #c034
+# %% ../nbs/api/01_events.ipynb #c028
 _ROLES: Mapping[str, str] = {
     "customer_id": "id", "order_id": "id", "item_id": "id", "event_id": "id", "time": "time", "kind": "text",
     "category": "text", "shop": "text", "channel": "text", "currency": "text", "amount": "amount",
@@ -170,7 +180,7 @@ _TAKES: Mapping[str, tuple[tuple[str, ...], str, str]] = {
     "points": (("integer", "float", "decimal"), "whole numbers", "convert it with astype('Int64')"),
     "flag": (("bool",), "booleans", "convert it with astype(bool)")}
 
-# %% ../nbs/api/01_events.ipynb #c035
+# %% ../nbs/api/01_events.ipynb #c029
 def _family(sql_type: str) -> str:
     """Family of a DuckDB type, in a reader's words."""
     plain = sql_type.split("(")[0].upper()
@@ -181,7 +191,7 @@ def _family(sql_type: str) -> str:
             "TIMESTAMP_NS": "timestamp", "DATE": "timestamp", "TIMESTAMP WITH TIME ZONE": "zoned timestamp",
             '"NULL"': "null"}.get(plain, plain.lower())
 
-# %% ../nbs/api/01_events.ipynb #c037
+# %% ../nbs/api/01_events.ipynb #c031
 def _cast(column: str, sql_type: str) -> str:
     """SQL of a column's canonical value; what does not fit becomes null here and is found by a rule."""
     role, given = _ROLES[column], f'"given_{column}"'
@@ -193,18 +203,15 @@ def _cast(column: str, sql_type: str) -> str:
         return f"CAST(CAST({given} AS VARCHAR) AS DOUBLE)"
     return f"TRY_CAST({given} AS {_SQL_TYPES[role]})"
 
-# %% ../nbs/api/01_events.ipynb #c039
+# %% ../nbs/api/01_events.ipynb #c032
 def _check_names(columns: Sequence[str]) -> None:
     """Every row needs a customer, a time and a kind, under exactly these names."""
     for name in ("customer_id", "time", "kind"):
         if name not in columns:
             raise EventError(f"column {name} is missing from the columns {', '.join(columns) or '(none)'}"
                              f"{_did_you_mean(name, columns)}; give every event a {name}.")
-    twins = [c for c in columns if c not in EVENT_COLUMNS and c.lower() in EVENT_COLUMNS and c.lower() in columns]
-    if twins:
-        raise EventError(f"columns {twins[0]} and {twins[0].lower()} differ only in case; rename {twins[0]}.")
 
-# %% ../nbs/api/01_events.ipynb #c042
+# %% ../nbs/api/01_events.ipynb #c035
 def _lay_given(connection: duckdb.DuckDBPyConnection, laid: _Source) -> dict[str, str]:
     """Create the view `given`; returns the DuckDB type of each contract column, NULL where it has no value."""
     scanned = {name: sql_type for name, sql_type, *_ in connection.sql(f"DESCRIBE FROM {laid.scan}").fetchall()}
@@ -221,7 +228,7 @@ def _lay_given(connection: duckdb.DuckDBPyConnection, laid: _Source) -> dict[str
             raise EventError(f"column {c} must hold {takes}, but its type is {_family(types[c])}; {fix}.")
     return {c: "NULL" if c in wrong else types.get(c, "NULL") for c in EVENT_COLUMNS}
 
-# %% ../nbs/api/01_events.ipynb #c043
+# %% ../nbs/api/01_events.ipynb #c036
 def _lay_typed(connection: duckdb.DuckDBPyConnection, types: Mapping[str, str], present: Sequence[str]) -> None:
     """Create the view `typed`: canonical values, with the given ones beside them."""
     kinds = ", ".join(f"'{kind}'" for kind in EVENT_KINDS)
@@ -229,9 +236,9 @@ def _lay_typed(connection: duckdb.DuckDBPyConnection, types: Mapping[str, str], 
     values = ", ".join(f'{_cast(c, t)} AS "{c}"' for c, t in types.items())
     absent = "".join(f', NULL AS "given_{c}"' for c in EVENT_COLUMNS if c not in present)
     connection.execute(f"CREATE VIEW typed AS SELECT *, enum_code(TRY_CAST(kind AS kinds)) AS code "
-                       f"FROM (SELECT *{absent}, {values} FROM (SELECT *{absent} FROM given))")
+                       f"FROM (SELECT *, {values} FROM (SELECT *{absent} FROM given))")
 
-# %% ../nbs/api/01_events.ipynb #c045
+# %% ../nbs/api/01_events.ipynb #c038
 @dataclass(frozen=True, kw_only=True)
 class _Rule:
     """A condition that no row may meet, a screen over the rows of a kind, and the words."""
@@ -245,12 +252,12 @@ class _Rule:
     def __post_init__(self) -> None:
         object.__setattr__(self, "screen", self.screen or f"bool_or({self.broken})")
 
-# %% ../nbs/api/01_events.ipynb #c046
+# %% ../nbs/api/01_events.ipynb #c039
 def _codes(kinds: Iterable[str]) -> str:
     """SQL list of the codes of kinds."""
     return "(" + ", ".join(str(EVENT_KINDS.index(kind)) for kind in kinds) + ")"
 
-# %% ../nbs/api/01_events.ipynb #c048
+# %% ../nbs/api/01_events.ipynb #c040
 def _rules_of_ids(types: Mapping[str, str]) -> list[_Rule]:
     """A customer is given; ids are whole and exact."""
     rules = [_Rule(column="customer_id", broken="given_customer_id IS NULL", says="customer_id must be given",
@@ -264,7 +271,7 @@ def _rules_of_ids(types: Mapping[str, str]) -> list[_Rule]:
                 fix="give the column as int64, Int64 or strings"))
     return rules
 
-# %% ../nbs/api/01_events.ipynb #c049
+# %% ../nbs/api/01_events.ipynb #c041
 def _rules_of_acts() -> list[_Rule]:
     """Time and kind are given, and known."""
     early, late = "TIMESTAMP '1990-01-01'", "TIMESTAMP '2101-01-01'"
@@ -277,7 +284,7 @@ def _rules_of_acts() -> list[_Rule]:
         _Rule(column="kind", broken="code IS NULL", says="kind must be one of EVENT_KINDS",
               fix="rename the kinds, or drop the rows")]
 
-# %% ../nbs/api/01_events.ipynb #c050
+# %% ../nbs/api/01_events.ipynb #c042
 def _rules_of_amounts() -> list[_Rule]:
     """Amounts are whole fen from 0 to 1e11 CNY; the noise of a float is no third decimal."""
     needed, fix, off = _codes(AMOUNT_KINDS), "correct the amounts, or drop the rows", "abs(amount * 100 - round(amount * 100))"
@@ -294,7 +301,7 @@ def _rules_of_amounts() -> list[_Rule]:
         _Rule(column="amount", broken=f"amount <= 1e11 AND {off} > 1e-6 + 4.5e-16 * abs(amount * 100)",
               says="amount must have at most two decimals", fix="round the amounts to the fen", screen=f"max({off}) > 1e-6")]
 
-# %% ../nbs/api/01_events.ipynb #c051
+# %% ../nbs/api/01_events.ipynb #c043
 def _rules_of_points() -> list[_Rule]:
     """Points are whole numbers from 0 to 1e12, given where they are what the act is about."""
     needed = _codes(POINT_KINDS)
@@ -308,7 +315,7 @@ def _rules_of_points() -> list[_Rule]:
               fix="correct the points, or drop the rows", screen="max(given_points) > 1e12"),
         _Rule(column="points", broken="points <> given_points", says="points must be whole numbers", fix="round the points")]
 
-# %% ../nbs/api/01_events.ipynb #c052
+# %% ../nbs/api/01_events.ipynb #c044
 def _raise_rules(connection: duckdb.DuckDBPyConnection, rules: Sequence[_Rule], columns: Sequence[str]) -> None:
     """Count the offenders of rules in doubt; raise the first rule that is broken, with its rows and values."""
     counts = connection.sql("SELECT " + ", ".join(f"count(*) FILTER (WHERE {r.broken})" for r in rules) + " FROM typed").fetchall()[0]
@@ -320,7 +327,7 @@ def _raise_rules(connection: duckdb.DuckDBPyConnection, rules: Sequence[_Rule], 
             says = rule.says if rule.column in columns else f"column {rule.column} is missing, yet {rule.says}"
             raise EventError(_sentence(says, [(row, _show(given)) for row, given in found], count, rule.fix + near))
 
-# %% ../nbs/api/01_events.ipynb #c053
+# %% ../nbs/api/01_events.ipynb #c045
 @dataclass(frozen=True, kw_only=True)
 class _Profile:
     """What one scan tells of a log."""
@@ -334,7 +341,7 @@ class _Profile:
     amount: float
     points: float
 
-# %% ../nbs/api/01_events.ipynb #c054
+# %% ../nbs/api/01_events.ipynb #c046
 def _check_rows(connection: duckdb.DuckDBPyConnection, types: Mapping[str, str], columns: Sequence[str]) -> _Profile:
     """Screen every rule of a row in one scan, and raise the first that is broken."""
     rules = _rules_of_ids(types) + _rules_of_acts() + _rules_of_amounts() + _rules_of_points()
@@ -352,7 +359,7 @@ def _check_rows(connection: duckdb.DuckDBPyConnection, types: Mapping[str, str],
     names = ("rows", "last_time", "orders", "acts", "event_ids", "currencies", "amount", "points")
     return _Profile(**dict(zip(names, facts, strict=True)))
 
-# %% ../nbs/api/01_events.ipynb #c055
+# %% ../nbs/api/01_events.ipynb #c047
 def _check_sums(profile: _Profile) -> None:
     """Totals stay within int64."""
     for name, total, limit in (("amount", profile.amount, 9e16), ("points", profile.points, 9e18)):
@@ -360,7 +367,7 @@ def _check_sums(profile: _Profile) -> None:
             raise EventError(f"column {name} must add up to at most {limit:,.0f}, or sums overflow int64, but it adds up to "
                              f"{total:,.0f}; correct the values or split the log.")
 
-# %% ../nbs/api/01_events.ipynb #c057
+# %% ../nbs/api/01_events.ipynb #c049
 def _repeated(relation: duckdb.DuckDBPyRelation, size: int) -> np.ndarray:
     """Values that occur more than once in the one column of a relation; `size` is the expected number of rows."""
     values, filled = np.empty(size, np.uint64), 0
@@ -375,10 +382,13 @@ def _repeated(relation: duckdb.DuckDBPyRelation, size: int) -> np.ndarray:
     values.sort()
     return np.unique(values[1:][values[1:] == values[:-1]])
 
-# %% ../nbs/api/01_events.ipynb #c059
+# %% ../nbs/api/01_events.ipynb #c051
+_HASHES_AT_ONCE: int = 2**24    # 128 MB
+
+
 def _lay_repeated(connection: duckdb.DuckDBPyConnection, keys: str, where: str, count: int) -> bool:
     """Create the table `suspects` of the hashes of keys that occur more than once; False when there is none."""
-    passes = 1 + count // 2**24                        # at most 128 MB of hashes at a time
+    passes = 1 + count // _HASHES_AT_ONCE
     found = []
     for part in range(passes):
         query = f"SELECT h FROM (SELECT hash({keys}) AS h FROM kept WHERE {where}) WHERE h % {passes} = {part}"
@@ -387,16 +397,15 @@ def _lay_repeated(connection: duckdb.DuckDBPyConnection, keys: str, where: str, 
     connection.register("suspects", suspects)
     return len(suspects) > 0
 
-# %% ../nbs/api/01_events.ipynb #c060
+# %% ../nbs/api/01_events.ipynb #c052
 def _raise_found(connection: duckdb.DuckDBPyConnection, query: str, rule: str, template: str, fix: str) -> None:
     """Raise when a query of offenders (row, values for the template) finds any."""
-    connection.execute(f"CREATE OR REPLACE TEMP TABLE offenders AS {query}")
-    count = connection.sql("SELECT count(*) FROM offenders").fetchall()[0][0]
-    if count:
-        rows = connection.sql('FROM offenders ORDER BY "row" LIMIT 5').fetchall()
-        raise EventError(_sentence(rule, [(row, template.format(*map(_show, values))) for row, *values in rows], count, fix))
+    found = connection.sql(f'SELECT *, count(*) OVER () FROM ({query}) ORDER BY "row" LIMIT 5').fetchall()
+    if found:
+        offenders = [(row, template.format(*map(_show, values))) for row, *values, _ in found]
+        raise EventError(_sentence(rule, offenders, found[0][-1], fix))
 
-# %% ../nbs/api/01_events.ipynb #c061
+# %% ../nbs/api/01_events.ipynb #c053
 def _drop_repeats(connection: duckdb.DuckDBPyConnection, profile: _Profile) -> int:
     """Create the view `kept`, `typed` without the repeats of an event_id; returns their number."""
     connection.execute("CREATE VIEW kept AS FROM typed")
@@ -416,7 +425,7 @@ def _drop_repeats(connection: duckdb.DuckDBPyConnection, profile: _Profile) -> i
     connection.execute('CREATE OR REPLACE VIEW kept AS FROM typed ANTI JOIN dropped USING ("row")')
     return connection.sql("SELECT count(*) FROM dropped").fetchall()[0][0]
 
-# %% ../nbs/api/01_events.ipynb #c063
+# %% ../nbs/api/01_events.ipynb #c055
 def _check_lines(connection: duckdb.DuckDBPyConnection, profile: _Profile) -> None:
     """No order line stands twice."""
     keys, where = "customer_id, order_id, item_id", "code = 0 AND order_id IS NOT NULL"
@@ -430,14 +439,14 @@ def _check_lines(connection: duckdb.DuckDBPyConnection, profile: _Profile) -> No
         "an order line must be one row", "order {} and item {} as row {}",
         "give each line of an order its own item_id, and each order of a customer its own order_id")
 
-# %% ../nbs/api/01_events.ipynb #c065
+# %% ../nbs/api/01_events.ipynb #c057
 def _lay_acts(connection: duckdb.DuckDBPyConnection) -> None:
     """Create the tables `acts` and `lines`."""
     columns = '"row", customer_id, order_id, item_id, time, code, coalesce(CAST(round(amount * 100) AS BIGINT), 0) AS fen, points'
     connection.execute(f"CREATE TABLE acts AS SELECT {columns} FROM kept WHERE code IN {_codes(REFERRING_KINDS)}")
     connection.execute(f"CREATE TABLE lines AS SELECT {columns} FROM kept SEMI JOIN acts USING (customer_id, order_id) WHERE code = 0")
 
-# %% ../nbs/api/01_events.ipynb #c066
+# %% ../nbs/api/01_events.ipynb #c058
 def _check_redeems(connection: duckdb.DuckDBPyConnection) -> None:
     """Every redemption has its order."""
     _raise_found(connection, f'SELECT "row", order_id FROM acts ANTI JOIN lines USING (customer_id, order_id) '
@@ -445,11 +454,11 @@ def _check_redeems(connection: duckdb.DuckDBPyConnection) -> None:
                  "a redeem must name an order of its customer that stands in the table", "order_id {}",
                  "add the order rows or drop the redeem")
 
-# %% ../nbs/api/01_events.ipynb #c068
+# %% ../nbs/api/01_events.ipynb #c060
 def _lay_verdicts(connection: duckdb.DuckDBPyConnection) -> None:
     """Create the table `verdicts`: for each return, what is wrong with it (null: nothing)."""
     connection.execute(f"""
-        CREATE TEMP TABLE verdicts AS
+        CREATE TABLE verdicts AS
         WITH returns AS (SELECT * FROM acts WHERE code IN {_codes(["return", "goods_exchange"])}),
         pairs AS (
             SELECT r."row", r.time, r.code, l."row" AS line, l.fen AS line_fen,
@@ -468,35 +477,40 @@ def _lay_verdicts(connection: duckdb.DuckDBPyConnection) -> None:
                     WHEN NOT is_open THEN 'returned' WHEN r.fen <> 0 AND r.fen <> s.line_fen THEN 'amount' END AS verdict
         FROM returns r LEFT JOIN sums s ON s."row" = r."row" """)
 
-# %% ../nbs/api/01_events.ipynb #c069
-def _check_returns(connection: duckdb.DuckDBPyConnection) -> None:
-    """Every return and exchange of goods has its line, unreturned, and in the right order and amount."""
-    _lay_verdicts(connection)
-    line, line_values = "order_id {}, item_id {}", 'SELECT "row", order_id, item_id'
-    for verdict, rule, fix in (
-            ("never placed", "a return or goods_exchange must name an order line of its customer that stands in the table",
-             "add the order rows or drop the return"),
-            ("dated before", "a return or goods_exchange must come after its order", "correct the times or the order of the rows"),
-            ("returned", "a return or goods_exchange must name a line not returned before", "drop the second return")):
-        _raise_found(connection, f"{line_values} FROM verdicts WHERE verdict = '{verdict}'", rule, line, fix)
-    _raise_found(connection, f"SELECT \"row\", amount, line_amount FROM verdicts WHERE verdict = 'amount'",
-                 "the amount of a return or goods_exchange must be null, 0 or the amount of what it gives back",
-                 "{} instead of {}", "correct the amount or leave it null")
+# %% ../nbs/api/01_events.ipynb #c061
+_VERDICTS: Mapping[str, tuple[str, str, str]] = {
+    "never placed": ("a return or goods_exchange must name an order line of its customer that stands in the table",
+                     "order_id {}, item_id {}", "add the order rows or drop the return"),
+    "dated before": ("a return or goods_exchange must come after its order",
+                     "order_id {}, item_id {}", "correct the times or the order of the rows"),
+    "returned": ("a return or goods_exchange must name a line not returned before",
+                 "order_id {}, item_id {}", "drop the second return"),
+    "amount": ("the amount of a return or goods_exchange must be null, 0 or the amount of what it gives back",
+               "{2} instead of {3}", "correct the amount or leave it null")}
 
-# %% ../nbs/api/01_events.ipynb #c071
+
+def _check_returns(connection: duckdb.DuckDBPyConnection) -> None:
+    """Every return and exchange of goods has its line, placed before it, unreturned, and of its amount."""
+    _lay_verdicts(connection)
+    passed = {verdict for (verdict,) in connection.sql("SELECT DISTINCT verdict FROM verdicts").fetchall()}
+    for verdict in (v for v in _VERDICTS if v in passed):
+        _raise_found(connection, f'SELECT "row", order_id, item_id, amount, line_amount FROM verdicts WHERE verdict = \'{verdict}\'',
+                     *_VERDICTS[verdict])
+
+# %% ../nbs/api/01_events.ipynb #c063
 def _check_transfers(connection: duckdb.DuckDBPyConnection) -> None:
     """Every steal has its one stolen, with equal points."""
     steal, stolen = EVENT_KINDS.index("steal"), EVENT_KINDS.index("stolen")
     _raise_found(
         connection,
         f'SELECT min("row") AS "row", order_id, count(*) FILTER (code = {steal}) AS takers, '
-        f'count(*) FILTER (code = {stolen}) AS losers, string_agg(points, \' and \' ORDER BY "row") AS points FROM acts '
+        f'count(*) FILTER (code = {stolen}) AS losers, list(points ORDER BY "row")[:5] AS points FROM acts '
         f'WHERE code IN ({steal}, {stolen}) GROUP BY order_id HAVING order_id IS NULL OR takers <> 1 OR losers <> 1 '
         f'OR min(points) <> max(points)',
         "a transfer must be one steal and one stolen with the same order_id and equal points",
-        "order_id {} with {} steal and {} stolen of points {}", "pair the rows by a transfer id of their own")
+        "order_id {} with {} steal and {} stolen, points {}", "pair the rows by a transfer id of their own")
 
-# %% ../nbs/api/01_events.ipynb #c073
+# %% ../nbs/api/01_events.ipynb #c065
 @dataclass(frozen=True, kw_only=True)
 class EventLog:
     """A checked event log, open in DuckDB.
@@ -527,22 +541,22 @@ class EventLog:
     currencies: tuple[str, ...]
     columns: tuple[str, ...]
 
-# %% ../nbs/api/01_events.ipynb #c074
+# %% ../nbs/api/01_events.ipynb #c066
 def _connect(folder: str) -> duckdb.DuckDBPyConnection:
     """An in-memory DuckDB that spills to a folder; memory grows with the threads used, 128 MB each."""
     threads = max(1, min(8, os.cpu_count() or 1))
-    connection = duckdb.connect(config={"threads": threads, "memory_limit": f"{max(400, 128 * threads)}MB",
+    connection = duckdb.connect(config={"threads": threads, "memory_limit": f"{max(256, 128 * threads)}MB",
                                         "temp_directory": folder})
     connection.execute("SET enable_progress_bar = false; SET python_enable_replacements = false")
     return connection
 
-# %% ../nbs/api/01_events.ipynb #c075
+# %% ../nbs/api/01_events.ipynb #c067
 def _arrow_types(types: Mapping[str, str]) -> dict[str, pa.DataType]:
     """Arrow type of each contract column in its canonical form."""
     fixed = {"time": pa.timestamp("us"), "text": pa.string(), "amount": pa.float64(), "points": pa.int64(), "flag": pa.bool_()}
     return {c: fixed.get(_ROLES[c], pa.string() if _family(t) == "string" else pa.int64()) for c, t in types.items()}
 
-# %% ../nbs/api/01_events.ipynb #c076
+# %% ../nbs/api/01_events.ipynb #c068
 def _check_source(connection: duckdb.DuckDBPyConnection, laid: _Source) -> EventLog:
     """Run every check on a source and lay the view `events`."""
     _check_names(laid.columns)
@@ -558,6 +572,7 @@ def _check_source(connection: duckdb.DuckDBPyConnection, laid: _Source) -> Event
         _check_redeems(connection)
         _check_returns(connection)
         _check_transfers(connection)
+        connection.execute("DROP TABLE acts; DROP TABLE lines; DROP TABLE verdicts")
     connection.execute(
         'CREATE VIEW events AS SELECT customer_id, time, code AS kind, coalesce(CAST(round(amount * 100) AS BIGINT), 0) '
         'AS amount_fen, order_id, item_id, category, shop, channel, currency, coalesce(virtual, FALSE) AS virtual, '
@@ -567,7 +582,7 @@ def _check_source(connection: duckdb.DuckDBPyConnection, laid: _Source) -> Event
     return EventLog(connection=connection, rows=profile.rows - repeats, repeats=repeats, last_time=None if profile.last_time is None else np.datetime64(profile.last_time, "us"),
                     types=_arrow_types(types), currencies=tuple(c for (c,) in currencies), columns=laid.columns)
 
-# %% ../nbs/api/01_events.ipynb #c077
+# %% ../nbs/api/01_events.ipynb #c069
 @contextmanager
 def _open_source(source: object) -> Iterator[tuple[EventLog, _Source]]:
     """The checked log and where it lies."""
@@ -580,7 +595,7 @@ def _open_source(source: object) -> Iterator[tuple[EventLog, _Source]]:
                              "check that the source is a readable table.") from error
         yield log, laid
 
-# %% ../nbs/api/01_events.ipynb #c078
+# %% ../nbs/api/01_events.ipynb #c070
 @contextmanager
 def open_events(source: object) -> Iterator[EventLog]:
     """Check a log and open it, out of core where it lies in Parquet files.
@@ -611,7 +626,7 @@ def open_events(source: object) -> Iterator[EventLog]:
     with _open_source(source) as (log, _):
         yield log
 
-# %% ../nbs/api/01_events.ipynb #c082
+# %% ../nbs/api/01_events.ipynb #c074
 def _to_pandas(name: str, column: pa.ChunkedArray) -> object:
     """A canonical column as pandas holds it: int64, Int64 with nulls, str, category for kinds."""
     if name == "kind":
@@ -620,7 +635,7 @@ def _to_pandas(name: str, column: pa.ChunkedArray) -> object:
         return pd.arrays.IntegerArray(column.fill_null(0).to_numpy().astype("int64"), column.is_null().to_numpy().copy())
     return column.to_pandas()
 
-# %% ../nbs/api/01_events.ipynb #c083
+# %% ../nbs/api/01_events.ipynb #c075
 def _read_others(log: EventLog, laid: _Source) -> pd.DataFrame:
     """The columns that the contract does not name, repeats left out."""
     if laid.table is None:
@@ -638,7 +653,7 @@ def _read_others(log: EventLog, laid: _Source) -> pd.DataFrame:
         others = others.iloc[np.setdiff1d(np.arange(len(laid.table)), dropped)]
     return others
 
-# %% ../nbs/api/01_events.ipynb #c084
+# %% ../nbs/api/01_events.ipynb #c076
 def read_events(source: object) -> pd.DataFrame:
     """Check an event log and return it in canonical types.
 
@@ -685,7 +700,7 @@ def read_events(source: object) -> pd.DataFrame:
     frame.attrs["repeats"] = log.repeats
     return frame
 
-# %% ../nbs/api/01_events.ipynb #c092
+# %% ../nbs/api/01_events.ipynb #c083
 def check_currencies(names: Iterable[str], known: Iterable[str]) -> None:
     """Refuse currency names that a scheme does not have.
 

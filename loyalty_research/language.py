@@ -26,12 +26,13 @@ def refuse(key: str, rule: str) -> NoReturn:
 
 # %% ../nbs/api/02_language.ipynb #c006
 def suggest(value: object, known: Sequence[str]) -> str:
-    """Say what could stand in the place of `value`: the nearest known word, and all of them when they are few."""
+    """Say what could stand in the place of `value`: the nearest known word, else the first of them."""
     known = list(known)
     near = difflib.get_close_matches(str(value), known, n=1)
     if near:
         return f"did you mean `{near[0]}`?" + (f" (known: {', '.join(known)})" if len(known) <= 8 else "")
-    return f"choose from {', '.join(known)}" if known else "there is none to choose from"
+    rest = f" and {len(known) - 12} more" if len(known) > 12 else ""
+    return f"choose from {', '.join(known[:12])}{rest}" if known else "there is none to choose from"
 
 # %% ../nbs/api/02_language.ipynb #c007
 def write_value(value: object) -> str:
@@ -59,17 +60,17 @@ class Number:
         given = [key for key in ("source", "assumed", "fitted") if getattr(self, key) is not None]
         if len(given) != 1:
             refuse("value", f"{self.value!r} needs exactly one of source, assumed and fitted and has "
-                             f"{' and '.join(given) or 'none'}; keep the one that says where it comes from")
+                            f"{' and '.join(given) or 'none'}; keep the one that says where it comes from")
         if given == ["assumed"] and self.range is None:
             refuse("range", f"an assumed number says how far it could lie from {self.value!r}; "
-                             "add range = [lowest, highest]")
+                            "add range = [lowest, highest]")
         if given != ["assumed"] and self.range is not None:
             refuse("range", f"belongs to an assumed number, and {self.value!r} is {given[0]}; leave it out")
         if not math.isfinite(self.value) or (self.exact * 10**9).denominator != 1:
             refuse("value", f"must be a decimal with at most nine places, not {self.value!r}; round it")
         if self.range and not self.range[0] <= self.value <= self.range[1]:
             refuse("range", f"[{self.range[0]!r}, {self.range[1]!r}] does not hold the value {self.value!r}; "
-                             "widen it or change the value")
+                            "widen it or change the value")
 
     @property
     def provenance(self) -> str:
@@ -136,7 +137,7 @@ def _check_ladder(ladder: Sequence[tuple[str, Edge]]) -> None:
             refuse(path, f"{named[i]} to {end.value} {fault} {after}; end each step where the next begins")
     if ladder and getattr(ladder[-1][1], "to", None):
         refuse(ladder[-1][0], f"{named[-1]} is the last step and has an end, so nothing holds what lies above; "
-                               "leave its `to` out")
+                              "leave its `to` out")
 
 # %% ../nbs/api/02_language.ipynb #c019
 @dataclass(frozen=True, kw_only=True)
@@ -196,8 +197,8 @@ def _check_award(rule: AwardRule) -> None:
     for key in ("points", "rate", "steps", "days"):
         if bool(getattr(rule, key)) != (key in _TAKES[rule.per]):
             refuse(key, f"{'needed by' if key in _TAKES[rule.per] else 'not used by'} per = \"{rule.per}\", which "
-                         f"takes {' and '.join(_TAKES[rule.per]) or 'no number'}; "
-                         f"{'add it' if key in _TAKES[rule.per] else 'leave it out'}")
+                        f"takes {' and '.join(_TAKES[rule.per]) or 'no number'}; "
+                        f"{'add it' if key in _TAKES[rule.per] else 'leave it out'}")
     if rule.on != ("order",):
         for key in ("above_cny", "virtual", "cap_line"):
             if getattr(rule, key) is not None:
@@ -256,7 +257,7 @@ class ScoreRule(AwardRule):
         needed = {"state": "state", "level": "state", "year_since_first_order": "lifetime"}.get(self.per)
         if needed is None and self.window == "state":
             refuse("window", f"\"state\" belongs to per = \"state\" or \"level\", not \"{self.per}\"; "
-                              "choose trailing or lifetime")
+                             "choose trailing or lifetime")
         if needed is not None and self.window != needed:
             refuse("window", f"per = \"{self.per}\" has window = \"{needed}\", not \"{self.window}\"; write that")
 
@@ -275,7 +276,7 @@ class Score:
         for rule in self.rules:
             if rule.component not in names:
                 refuse(f"rule.{rule.name}.component", f"no component {write_value(rule.component)}; "
-                                                       f"{suggest(rule.component, names)}")
+                                                      f"{suggest(rule.component, names)}")
         capped_by = {part.name: part.cap_by.component for part in self.components if part.cap_by}
         for name in capped_by:
             seen = [name]
@@ -283,10 +284,10 @@ class Score:
                 seen.append(capped_by[seen[-1]])
                 if seen[-1] not in names:
                     refuse(f"component.{seen[-2]}.cap_by.component", f"no component {write_value(seen[-1])}; "
-                                                                      f"{suggest(seen[-1], names)}")
+                                                                     f"{suggest(seen[-1], names)}")
                 if seen[-1] in seen[:-1]:
                     refuse(f"component.{name}.cap_by.component",
-                            f"caps go round in a circle ({' by '.join(seen)}); let one of them stand alone")
+                           f"caps go round in a circle ({' by '.join(seen)}); let one of them stand alone")
 
 # %% ../nbs/api/02_language.ipynb #c030
 @dataclass(frozen=True, kw_only=True)
@@ -302,7 +303,7 @@ class EarnRule(AwardRule):
             refuse("per", f"\"{self.per}\" is valued day by day and belongs to a score; choose another")
         if self.accrues == "confirm" and self.on != ("order",):
             refuse("accrues", f"\"confirm\" is for order lines, and this rule is on {write_value(self.on)}; "
-                               "write accrues = \"order\"")
+                              "write accrues = \"order\"")
 
 # %% ../nbs/api/02_language.ipynb #c031
 @dataclass(frozen=True, kw_only=True)
@@ -321,7 +322,7 @@ class Expiry:
         for key, kind in (("days", "rolling_days"), ("dates", "fixed_dates"), ("pick", "fixed_dates")):
             if bool(getattr(self, key)) != (self.kind == kind):
                 refuse(key, f"belongs to kind = \"{kind}\" and this is \"{self.kind}\"; leave it out"
-                        if self.kind != kind else f"missing; kind = \"{kind}\" needs it")
+                       if self.kind != kind else f"missing; kind = \"{kind}\" needs it")
         for text in self.dates:
             try:
                 date.fromisoformat(f"2001-{text}")
@@ -335,7 +336,7 @@ def _check_origin(part: object) -> None:
     """Refuse a part without exactly one of source and assumed."""
     if (part.source is None) == (part.assumed is None):
         refuse("source", f"{'neither' if part.source is None else 'both'} of source and assumed; "
-                          "write the one that says where this comes from")
+                         "write the one that says where this comes from")
 
 # %% ../nbs/api/02_language.ipynb #c033
 @dataclass(frozen=True, kw_only=True)
@@ -407,7 +408,7 @@ class Currency:
                 fault = ("overlap" if last.valid_until is None or this.valid_from is None
                          or this.valid_from <= last.valid_until else "leave a gap")
                 refuse(f"period.{i}.valid_from", f"the rules of expiry until {last.valid_until or 'for ever'} and from "
-                        f"{this.valid_from or 'ever'} {fault}; let each begin the day after the last one ends")
+                       f"{this.valid_from or 'ever'} {fault}; let each begin the day after the last one ends")
 
     @property
     def periods(self) -> tuple[Period, ...]:
@@ -429,7 +430,7 @@ class Tier(Edge):
         super().__post_init__()
         if self.invited != (self.members_a_seat is not None):
             refuse("invited" if self.invited else "members_a_seat",
-                    "a tier by invitation has invited = true and members_a_seat; write both or neither")
+                   "a tier by invitation has invited = true and members_a_seat; write both or neither")
 
 # %% ../nbs/api/02_language.ipynb #c041
 @dataclass(frozen=True, kw_only=True)
@@ -522,7 +523,7 @@ class Reading:
     def __post_init__(self):
         if self.choices[0].set:
             refuse("choice", f"{write_value(self.choices[0].name)} is the first choice, so it is the file as written; "
-                              "leave its set out")
+                             "leave its set out")
 
 # %% ../nbs/api/02_language.ipynb #c051
 @dataclass(frozen=True, kw_only=True)
@@ -540,10 +541,10 @@ class Heading:
         for key in ("scored", "settled"):
             if not re.fullmatch(r"daily|monthly:([1-9]|1\d|2[0-8])", getattr(self, key)):
                 refuse(key, f"{write_value(getattr(self, key))} is no rhythm; write \"daily\" or \"monthly:D\" with D "
-                             "from 1 to 28")
+                            "from 1 to 28")
         if self.scored not in ("daily", self.settled):
             refuse("settled", f"{write_value(self.settled)} settles a score on days when it is not valued "
-                               f"(scored = {write_value(self.scored)}); value it daily or on the same day")
+                              f"(scored = {write_value(self.scored)}); value it daily or on the same day")
 
 # %% ../nbs/api/02_language.ipynb #c052
 @dataclass(frozen=True, kw_only=True)
@@ -563,7 +564,7 @@ class Body:
         first = self.tiers[0]
         if first.edge and (first.above or first.from_.value > 0):
             refuse(f"tier.{first.name}", f"begins at {first.edge.value} and is the first step, so nobody below it "
-                                          "has a tier; put a tier without an edge before it")
+                                         "has a tier; put a tier without an edge before it")
         for tier in self.tiers[:-1]:
             if tier.invited:
                 refuse(f"tier.{tier.name}.invited", "only the last tier may be by invitation; move it to the end")
@@ -571,7 +572,7 @@ class Body:
         for benefit in self.benefits:
             if benefit.tier is not None and benefit.tier not in names:
                 refuse(f"benefit.{benefit.name}.tier", f"no tier {write_value(benefit.tier)}; "
-                                                        f"{suggest(benefit.tier, names)}")
+                                                       f"{suggest(benefit.tier, names)}")
 
 # %% ../nbs/api/02_language.ipynb #c053
 @dataclass(frozen=True, kw_only=True)

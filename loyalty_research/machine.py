@@ -4,8 +4,9 @@
 __all__ = ['ORDER', 'CONFIRM', 'RETURN', 'GOODS_EXCHANGE', 'REDEEM', 'EXCHANGE', 'COURIER_GIFT', 'PENALTY', 'STEAL', 'STOLEN',
            'REPUTATION', 'AWARDED', 'STATE_ON', 'STATE_OFF', 'WAITING', 'EARNED', 'DAY_US', 'pay', 'keep_earning',
            'set_off', 'link_line', 'add_line', 'place_order', 'confirm_line', 'skip_confirmed', 'confirm', 'share_of',
-           'reinstate_line', 'claw_back_line', 'unrate_line', 'order_again', 'give_back_line', 'give_back_goods',
-           'settle', 'strike', 'next_due', 'confirm_due', 'tick', 'step', 'entries_at_worst', 'has_room']
+           'reinstate_line', 'claw_back_line', 'unrate_line', 'order_again', 'give_back_line', 'next_named', 'is_late',
+           'refuse_late', 'give_back_goods', 'settle', 'strike', 'next_due', 'confirm_due', 'tick', 'spend', 'step',
+           'entries_at_worst', 'has_room']
 
 # %% ../nbs/api/14_machine.ipynb #c002
 from .dates import NEVER
@@ -13,7 +14,7 @@ from .membership import post_fees
 from .points import (ACCRUAL, LATE, NO_LOT, TOO_MANY_KEYS, TOO_MANY_LINES, accrue, claw_back, decline, exchange,
                                      expire, give_back, next_expiry, order_of, pend, penalise, redeem, release, transfer)
 from .scoring import (LEVEL, TENURE, Event, award, begin_tenure, change_score, count_award, find_line, next_value_day,
-                                      note_purchase, post_value, set_level, set_state, uncount_award, wanted_points)
+                                      post_value, set_level, set_state, uncount_award, wanted_points)
 from .state import (AWARDS, EARNINGS, KEYS, KIND, LINES, NULL, RATES, ROWS, TAG_LINE, TAG_ORDER, compiled, find_key,
                                     find_or_add_key)
 from .tiers import post_tier
@@ -70,7 +71,7 @@ def set_off(customer, rules, out, event, line):
         elif per == LEVEL:
             set_level(customer, rules, number, event)
         elif per == TENURE:
-            begin_tenure(customer, rules)
+            begin_tenure(customer, rules, number, event)
         else:
             wanted = wanted_points(customer, rules, number, event)
             if wanted > 0:
@@ -122,12 +123,11 @@ def add_line(customer, event):
 # %% ../nbs/api/14_machine.ipynb #c010
 @compiled
 def place_order(customer, rules, out, event):
-    """Take an order line: what it is the first of, what it earns."""
+    """Take an order line and what it earns."""
     if customer.keyed.n + 4 * AWARDS > KEYS:
         customer.failed = TOO_MANY_KEYS
         return
     line = add_line(customer, event)
-    note_purchase(customer.shopping, customer.keyed, rules, event.category, event.day)
     set_off(customer, rules, out, event, line)
 
 # %% ../nbs/api/14_machine.ipynb #c012
@@ -232,6 +232,29 @@ def give_back_line(customer, rules, out, order, number, event):
 
 # %% ../nbs/api/14_machine.ipynb #c018
 @compiled
+def next_named(customer, event, number, last):
+    """Return the next line that a return names, after one: none, or the next of the order where it names the whole order."""
+    return customer.line[number].next if event.item == NULL and number != last else -1
+
+
+@compiled
+def is_late(rules, line, day):
+    """Return whether a line is still with the customer and can no longer be given back."""
+    return line.returned == 0 and day > line.day + rules.window_days
+
+
+@compiled
+def refuse_late(customer, rules, out, event, first, last):
+    """Decline a return, once, if any line it names is too old."""
+    number = first
+    while number >= 0:
+        if is_late(rules, customer.line[number], event.day):
+            decline(customer, out, event.kind, 0, 0, LATE, event.order)
+            return
+        number = next_named(customer, event, number, last)
+
+# %% ../nbs/api/14_machine.ipynb #c019
+@compiled
 def give_back_goods(customer, rules, out, event):
     """Take a return or an exchange of goods: the line it names, or every line of the order not yet returned."""
     at = find_key(customer.keyed, TAG_ORDER, event.order, 0)
@@ -240,26 +263,23 @@ def give_back_goods(customer, rules, out, event):
     order = customer.orders[customer.keyed.value[at]]
     last = order.last_line
     first = find_line(customer, event.order, event.item)
-    late = False
+    if rules.n_currencies > 0:
+        refuse_late(customer, rules, out, event, first, last)
     number = first
     while number >= 0:
         line = customer.line[number]
-        if line.returned == 0 and event.day > line.day + rules.window_days:
-            late = True
-        elif line.returned == 0:
+        if line.returned == 0 and not is_late(rules, line, event.day):
             give_back_line(customer, rules, out, order, number, event)
-        number = line.next if event.item == NULL and number != last else -1
-    if late and rules.n_currencies > 0:
-        decline(customer, out, event.kind, 0, 0, LATE, event.order)
+        number = next_named(customer, event, number, last)
     number = first
     while number >= 0 and event.kind == GOODS_EXCHANGE:
         line = customer.line[number]
         if line.returned == GOODS_EXCHANGE and line.replaced == 0:
             line.replaced = 1
             order_again(customer, rules, out, line, event.day)
-        number = line.next if event.item == NULL and number != last else -1
+        number = next_named(customer, event, number, last)
 
-# %% ../nbs/api/14_machine.ipynb #c020
+# %% ../nbs/api/14_machine.ipynb #c021
 @compiled
 def settle(customer, rules, out, day):
     """Settle the score of a day: it governs tier, fee and gates from the next day on."""
@@ -278,7 +298,7 @@ def strike(customer, rules, out, day):
     if customer.score.settle_on == day:
         settle(customer, rules, out, day)
 
-# %% ../nbs/api/14_machine.ipynb #c021
+# %% ../nbs/api/14_machine.ipynb #c022
 @compiled
 def next_due(customer, rules):
     """Return the next day at whose start anything happens by time alone, or NEVER."""
@@ -299,7 +319,7 @@ def confirm_due(customer, rules, out):
         confirm_line(customer, rules, out, customer.line[customer.pending_line])
         skip_confirmed(customer)
 
-# %% ../nbs/api/14_machine.ipynb #c022
+# %% ../nbs/api/14_machine.ipynb #c023
 @compiled
 def tick(customer, rules, out, day):
     """Let time pass up to 00:00 of a day."""
@@ -318,7 +338,18 @@ def tick(customer, rules, out, day):
         confirm_due(customer, rules, out)
     customer.today = day
 
-# %% ../nbs/api/14_machine.ipynb #c024
+# %% ../nbs/api/14_machine.ipynb #c025
+@compiled
+def spend(customer, rules, out, event):
+    """Take an act that asks for points."""
+    if event.kind == REDEEM:
+        redeem(customer, rules, out, event)
+    elif event.kind == EXCHANGE or event.kind == COURIER_GIFT:
+        exchange(customer, rules, out, event)
+    elif event.kind == PENALTY:
+        penalise(customer, out, event)
+
+# %% ../nbs/api/14_machine.ipynb #c026
 @compiled
 def step(customer, rules, out, event, now, row):
     """Take one event, after `tick` has brought the customer to its day."""
@@ -335,19 +366,15 @@ def step(customer, rules, out, event, now, row):
         give_back_goods(customer, rules, out, event)
     elif kind == STEAL or kind == STOLEN:
         transfer(customer, rules, out, event, kind == STEAL)
-    elif rules.n_currencies > 0 and kind == REDEEM:
-        redeem(customer, rules, out, event)
-    elif rules.n_currencies > 0 and (kind == EXCHANGE or kind == COURIER_GIFT):
-        exchange(customer, rules, out, event)
-    elif rules.n_currencies > 0 and kind == PENALTY:
-        penalise(customer, out, event)
-    if kind == REPUTATION:
+    elif event.points > 0 and rules.n_currencies > 0:
+        spend(customer, rules, out, event)
+    if kind == REPUTATION and (rules.score_channels == 0 or rules.score_channels & event.channels != 0):
         customer.score.reputation = event.points
     if kind != ORDER:
         set_off(customer, rules, out, event, 0)
     skip_confirmed(customer)
 
-# %% ../nbs/api/14_machine.ipynb #c026
+# %% ../nbs/api/14_machine.ipynb #c028
 @compiled
 def entries_at_worst(customer, rules):
     """Return how many ledger rows the next tick and event can write at most."""

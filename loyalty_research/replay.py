@@ -42,15 +42,15 @@ def event_at(columns, row):
 # %% ../nbs/api/20_replay.ipynb #c005
 @compiled
 def value_days(customer, rules, out, days, until_day):
-    """Write the value of each asked-for day before `until_day`; return 0 where the buffers are full."""
-    while out.at < len(days) and days[out.at] < until_day:
+    """Write the value in force on each asked-for day that was struck before `until_day`; return 0 where the buffers are full."""
+    while out.at < len(days) and days[out.at, 1] < until_day:
         if not has_room(customer, rules, out):
             return 0
         kept = out.n_scores
-        tick(customer, rules, out, days[out.at] + 1)
+        tick(customer, rules, out, days[out.at, 1] + 1)
         out.n_scores = kept
-        value_score(customer, rules, days[out.at])
-        write_score(customer, rules, out, days[out.at])
+        value_score(customer, rules, days[out.at, 1])
+        write_score(customer, rules, out, days[out.at, 1])
         out.at += 1
     return 1
 
@@ -88,7 +88,7 @@ def replay_customers(customer, rules, out, columns, starts, time, until, days):
             clear_customer(customer, rules)
             customer.index = out.customer
             out.at = 0
-            while out.at < len(days) and days[out.at] < columns[0][first]:
+            while out.at < len(days) and days[out.at, 0] < columns[0][first]:
                 out.at += 1
         if time[first] <= until:
             if replay_customer(customer, rules, out, columns, time, starts[out.customer + 1], until, days) == 0:
@@ -311,12 +311,14 @@ def instant(at, what: str) -> int:
     return microseconds
 
 
-def asked_days(at) -> np.ndarray:
-    """Return the days asked for as sorted day numbers."""
+def asked_days(at, scheme: Scheme) -> np.ndarray:
+    """Return the days asked for, sorted, and beside each the last valuation day on or before it, as day numbers."""
     days = [at] if isinstance(at, str) or not hasattr(at, "__iter__") else list(at)
     if not days:
         raise EventError("at is an empty list; name at least one day.")
-    return np.unique([instant(day, "at") // DAY_US for day in days]).astype(np.int64)
+    asked = np.unique([instant(day, "at") // DAY_US for day in days]).astype(np.int64)
+    valued = np.unique(next_settlement(scheme.scored)).astype(np.int64)
+    return np.column_stack([asked, valued[np.searchsorted(valued, asked, side="right") - 1]])
 
 # %% ../nbs/api/20_replay.ipynb #c022
 FLOWS = {"accrual": "points_issued", "redemption": "points_redeemed", "expiry": "points_expired", "clawback": "points_clawed_back",
@@ -506,7 +508,7 @@ def run(events, scheme: Scheme, until=None, at=None) -> tuple[dict[str, Rows], p
     if not isinstance(scheme, Scheme):
         raise LoyaltyError(f"scheme is {type(scheme).__name__}; load one with load_scheme, for example load_scheme('jd').")
     rules = compile_rules(scheme)
-    days = np.zeros(0, np.int64) if at is None else asked_days(at)
+    days = np.zeros((0, 2), np.int64) if at is None else asked_days(at, scheme)
     folder = tempfile.TemporaryDirectory(prefix="loyalty_research-") if isinstance(events, str | Path) else None
     with open_parts(events) as parts:
         if scheme.currencies:
@@ -530,7 +532,7 @@ def run(events, scheme: Scheme, until=None, at=None) -> tuple[dict[str, Rows], p
 def end_of(parts, until, days: np.ndarray) -> int | None:
     """Return the instant up to which a run goes, in microseconds; None for an empty log without one."""
     if len(days):
-        return int(days[-1] + 1) * DAY_US - 1
+        return int(days[-1, 0] + 1) * DAY_US - 1
     if until is not None:
         return instant(until, "until")
     return None if parts.log.last_time is None else int(np.datetime64(parts.log.last_time, "us").astype(np.int64))
@@ -581,8 +583,9 @@ def score(events, scheme: Scheme, at=None) -> pd.DataFrame:
     events : as for :func:`replay`
     scheme : Scheme
     at : date or list of dates, optional
-        Days to value, also after the log: the awards that count at the end of each. Default: the scheme's own valuation days up to the end
-        of the log, a row at the first and wherever a component changed. The day of the last event is not over, so it is not valued then.
+        Days, also after the log: the value in force at the end of each, which is the day's own where the scheme values daily, else that of
+        the last valuation day, named in ``settled_on``. Default: every valuation up to the end of the log, a row at the first and wherever a
+        component changed; the day of the last event is not over, so it is not valued then.
 
     Returns
     -------

@@ -9,7 +9,6 @@ import re
 import tomllib
 from collections import Counter
 from collections.abc import Mapping
-from copy import deepcopy
 from dataclasses import MISSING, dataclass, field, fields, is_dataclass, replace
 from datetime import date
 from functools import cache, lru_cache
@@ -108,12 +107,16 @@ def _read(kind: Any, raw: Any, place: _Place, key: str, option: Mapping) -> Any:
     return raw
 
 # %% ../nbs/api/06_schemes.ipynb #c009
-_hints = cache(get_type_hints)
+@cache
+def _keys(cls: type) -> dict[str, tuple[Any, Any]]:
+    """The keys that a table may have in a file, each with its field and type hint."""
+    hints = get_type_hints(cls)
+    return {option.metadata.get("key") or option.name: (option, hints[option.name]) for option in fields(cls)}
 
-
+# %% ../nbs/api/06_schemes.ipynb #c010
 def _read_table(cls: type, raw: Any, place: _Place) -> Any:
     """A table as a dataclass; unknown and missing keys are refused."""
-    known = {option.metadata.get("key") or option.name: option for option in fields(cls)}
+    known, values = _keys(cls), {}
     if not isinstance(raw, dict):
         raise place.error(f"must be a table, not {write_value(raw)}; its keys are {', '.join(known)}")
     for key in raw:
@@ -121,10 +124,9 @@ def _read_table(cls: type, raw: Any, place: _Place) -> Any:
             raise place.error(f"`{key}`: unknown key; {suggest(key, known)}")
     per = raw.get("per", place.per)
     place = replace(place, per=per if isinstance(per, str) else None)
-    hints, values = _hints(cls), {}
-    for key, option in known.items():
+    for key, (option, kind) in known.items():
         if key in raw:
-            values[option.name] = _read(hints[option.name], raw[key], place, key, option.metadata)
+            values[option.name] = _read(kind, raw[key], place, key, option.metadata)
         elif option.default is MISSING and option.default_factory is MISSING:
             raise place.error(f"`{key}`: missing; add it")
     try:
@@ -132,7 +134,7 @@ def _read_table(cls: type, raw: Any, place: _Place) -> Any:
     except SchemeError as error:
         raise place.error(str(error)) from None
 
-# %% ../nbs/api/06_schemes.ipynb #c010
+# %% ../nbs/api/06_schemes.ipynb #c011
 def _read_list(kinds: tuple, raw: Any, place: _Place, key: str) -> tuple:
     """A list of texts, numbers or tables; tables with a name have different names."""
     kind = kinds[0]
@@ -157,13 +159,13 @@ def _read_list(kinds: tuple, raw: Any, place: _Place, key: str) -> tuple:
         items.append(_read_table(kind, item, place.inside(key, kind, label)))
     return tuple(items)
 
-# %% ../nbs/api/06_schemes.ipynb #c011
+# %% ../nbs/api/06_schemes.ipynb #c012
 def _label(item: Any, i: int) -> str:
     """How paths call an item of a list: by its name or id, else by its number from 0."""
     name = item.get("name", item.get("id")) if isinstance(item, dict) else None
     return name if isinstance(name, str) and name else str(i)
 
-# %% ../nbs/api/06_schemes.ipynb #c012
+# %% ../nbs/api/06_schemes.ipynb #c013
 def _read_number(raw: Any, place: _Place, key: str, option: Mapping) -> Number:
     """A number with its provenance, within the bounds of its unit; it is added to the numbers of the place."""
     if not isinstance(raw, dict):
@@ -184,7 +186,7 @@ def _read_number(raw: Any, place: _Place, key: str, option: Mapping) -> Number:
     place.numbers.append((f"{place.path}.{key}", unit, number))
     return number
 
-# %% ../nbs/api/06_schemes.ipynb #c015
+# %% ../nbs/api/06_schemes.ipynb #c016
 def _locate(tree: dict, path: str) -> tuple[dict | list, Any, Any]:
     """The table or list that holds the end of a path, the key there, and the value (None where the key is absent)."""
     node, rest, last = tree, path, "table"
@@ -207,14 +209,21 @@ def _locate(tree: dict, path: str) -> tuple[dict | list, Any, Any]:
             refuse(path, f"no table {write_value(part)}; {suggest(part, known)}")
         node = value
 
-# %% ../nbs/api/06_schemes.ipynb #c016
+# %% ../nbs/api/06_schemes.ipynb #c017
+def _copy(node: Any) -> Any:
+    """A copy of parsed TOML that shares no table or list with it."""
+    if isinstance(node, dict):
+        return {key: _copy(value) for key, value in node.items()}
+    return [_copy(item) for item in node] if isinstance(node, list) else node
+
+# %% ../nbs/api/06_schemes.ipynb #c018
 def _set(tree: dict, path: str, value: Any) -> None:
     """Set the value at a path; a bare number keeps the provenance of the number it replaces."""
     node, key, old = _locate(tree, path)
     bare = not isinstance(value, dict) and isinstance(old, dict) and "value" in old
-    node[key] = {**old, "value": value} if bare else deepcopy(value)
+    node[key] = {**old, "value": value} if bare else _copy(value)
 
-# %% ../nbs/api/06_schemes.ipynb #c019
+# %% ../nbs/api/06_schemes.ipynb #c021
 def _sets_in_force(tables: dict, chosen: Mapping[str, str]) -> list[tuple[str, dict]]:
     """What the choices in force set, each with the path of its choice, in the order of the file."""
     return [
@@ -223,10 +232,10 @@ def _sets_in_force(tables: dict, chosen: Mapping[str, str]) -> list[tuple[str, d
         if choice["name"] == chosen[reading["id"]] and choice.get("set")
     ]
 
-# %% ../nbs/api/06_schemes.ipynb #c020
+# %% ../nbs/api/06_schemes.ipynb #c022
 def _apply_readings(tables: dict, chosen: Mapping[str, str], file: str) -> dict:
     """The tables with the readings in force applied."""
-    tree = deepcopy(tables)
+    tree = _copy(tables)
     for where, values in _sets_in_force(tables, chosen):
         for path, value in values.items():
             try:
@@ -235,27 +244,43 @@ def _apply_readings(tables: dict, chosen: Mapping[str, str], file: str) -> dict:
                 raise SchemeError(f"{file}: [reading.choice.set] ({where}.set): {error}") from None
     return tree
 
-# %% ../nbs/api/06_schemes.ipynb #c021
+# %% ../nbs/api/06_schemes.ipynb #c023
 def _store(tables: dict, chosen: Mapping[str, str], path: str, value: Any) -> None:
-    """Put a value where the present one comes from: a choice in force, or the file itself."""
-    home, rest = tables, path
+    """Put a value where the present one comes from: the last choice in force that sets it, else the file itself."""
+    home = outer = None
     for _, given in _sets_in_force(tables, chosen):
-        for inner in [key for key in given if key.startswith(f"{path}.")]:
-            del given[inner]
-        if path in given:
-            home, rest = given, None
-        for outer in [key for key in given if path.startswith(f"{key}.") and isinstance(given[key], dict)]:
-            home, rest = given[outer], path[len(outer) + 1:]
-    node, key = (home, path) if rest is None else _locate(home, rest)[:2]
+        for key in given:
+            if f"{key}.".startswith(f"{path}.") or path.startswith(f"{key}."):
+                home, outer = given, key if path.startswith(f"{key}.") else None
+    if home is None:
+        _complete_choices(tables, path)
+    elif outer is None:
+        for key in [key for key in home if key.startswith(f"{path}.")]:
+            del home[key]
+        home[path] = value
+        return
+    node, key, _ = _locate(home[outer], path[len(outer) + 1:]) if outer else _locate(tables, path)
     node[key] = value
 
-# %% ../nbs/api/06_schemes.ipynb #c022
+# %% ../nbs/api/06_schemes.ipynb #c024
+def _complete_choices(tables: dict, path: str) -> None:
+    """Let each choice that sets something at or under a path set all of it, so that the file may change there."""
+    for reading in tables.get("reading", ()):
+        for given in [choice.get("set", {}) for choice in reading["choice"]]:
+            touched = [key for key in given if f"{key}.".startswith(f"{path}.")]
+            tree = _copy(tables) if touched else {}
+            for key in touched:
+                _set(tree, key, given.pop(key))
+            if touched:
+                given[path] = _locate(tree, path)[2]
+
+# %% ../nbs/api/06_schemes.ipynb #c025
 def _mark(old: Any, value: Any) -> Any:
     """What a user's value becomes in the file: a number is marked as set by the user."""
     value = value.item() if hasattr(value, "item") else list(value) if isinstance(value, tuple) else value
     was_number = isinstance(old, dict) and "value" in old
     if isinstance(value, bool) or not isinstance(value, int | float) or not (was_number or old is None):
-        return deepcopy(value)
+        return _copy(value)
     if not was_number:
         return {"value": value, "assumed": "set by the user (the file says nothing)", "range": [value, value]}
     if old["value"] == value:
@@ -266,7 +291,7 @@ def _mark(old: Any, value: Any) -> Any:
     low, high = old.get("range", (value, value))
     return {"value": value, "assumed": reason, "range": [low, high] if low <= value <= high else [value, value]}
 
-# %% ../nbs/api/06_schemes.ipynb #c025
+# %% ../nbs/api/06_schemes.ipynb #c028
 _HEADED = ("scheme", "readings", "set", "returns", "confirm", "score", "redeem")   # tables under a header
 
 
@@ -286,7 +311,7 @@ def _write_table(table: dict, header: str = "") -> str:
             lines.append(f"{shown} = {write_value(value)}\n")
     return "".join(lines + inner)
 
-# %% ../nbs/api/06_schemes.ipynb #c027
+# %% ../nbs/api/06_schemes.ipynb #c030
 @dataclass(frozen=True, kw_only=True, repr=False)
 class Scheme(Heading, Body):
     """All that one operator runs, read with one choice of readings. Made by `load_scheme`; never changes.
@@ -369,7 +394,7 @@ class Scheme(Heading, Body):
         """Return the scheme as the text of a file that loads back equal, with the readings in force."""
         return _write_table({**self._tables, **({"readings": dict(self._chosen)} if self._chosen else {})})
 
-# %% ../nbs/api/06_schemes.ipynb #c028
+# %% ../nbs/api/06_schemes.ipynb #c031
 def _choose(tables: dict, chosen: Mapping[str, str], choices: Mapping[str, str], place: _Place) -> dict[str, str]:
     """The choice in force of every reading: `choices` over those `chosen` before, over the first of each."""
     known = {reading["id"]: [choice["name"] for choice in reading["choice"]] for reading in tables.get("reading", ())}
@@ -381,23 +406,27 @@ def _choose(tables: dict, chosen: Mapping[str, str], choices: Mapping[str, str],
             raise place.error(f"`{key}`: no choice {write_value(choice)}; {suggest(choice, known[key])}")
     return {key: choices.get(key, chosen.get(key, names[0])) for key, names in known.items()}
 
-# %% ../nbs/api/06_schemes.ipynb #c029
+# %% ../nbs/api/06_schemes.ipynb #c032
 def _change(scheme: Scheme, values: Mapping[str, Any]) -> Scheme:
     """The scheme with values set by path."""
     if not isinstance(values, Mapping) or not all(isinstance(path, str) for path in values):
         raise SchemeError(f"values are a mapping of path to value, not {values!r}; write {{\"confirm.days\": 7}}")
-    tables = deepcopy(scheme._tables)
+    tables = _copy(scheme._tables)
     for path, value in values.items():
         try:
             if re.match(r"readings?(\.|$)", path):
                 refuse(path, "a reading is no value; use with_readings")
-            new = _mark(_locate(_apply_readings(tables, scheme.readings, scheme._file), path)[2], value)
-            _store(tables, scheme.readings, path, new)
+            if path.rpartition(".")[2] in ("name", "id"):
+                refuse(path, "paths are made of names, so a name stays; write a file of your own to change it")
+            node, _, old = _locate(_apply_readings(tables, scheme.readings, scheme._file), path)
+            if isinstance(node, dict) and "value" in node:
+                refuse(path, f"is part of a number; set {path.rpartition('.')[0]}, which then says that you set it")
+            _store(tables, scheme.readings, path, _mark(old, value))
         except SchemeError as error:
             raise SchemeError(f"{scheme._file}: {error}") from None
     return _build(tables, scheme.readings, scheme._file)
 
-# %% ../nbs/api/06_schemes.ipynb #c030
+# %% ../nbs/api/06_schemes.ipynb #c033
 def _build(tables: dict, chosen: Mapping[str, str], file: str, text: str = "") -> Scheme:
     """The scheme of a file, read with the choices given."""
     place = _Place(file=file, text=text)
@@ -406,9 +435,9 @@ def _build(tables: dict, chosen: Mapping[str, str], file: str, text: str = "") -
     return Scheme(**vars(document.scheme), **body, _chosen=tuple(chosen.items()), _tables=tables,
                   _numbers=tuple(place.numbers), _file=file)
 
-# %% ../nbs/api/06_schemes.ipynb #c031
+# %% ../nbs/api/06_schemes.ipynb #c034
 def _parse(text: str, file: str) -> Scheme:
-    """The scheme of a text; every choice of every reading is tried."""
+    """The scheme of a text; the paths of every choice must exist, what it sets is checked when it is chosen."""
     try:
         tables = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
@@ -418,17 +447,17 @@ def _parse(text: str, file: str) -> Scheme:
     first = _choose(tables, {}, {}, place)
     for reading in document.reading:
         for choice in reading.choices[1:]:
-            _build(tables, {**first, reading.id: choice.name}, f"{file} read with {reading.id} = {write_value(choice.name)}")
+            _apply_readings(tables, {**first, reading.id: choice.name}, file)
     return _build(tables, _choose(tables, first, document.readings, place), file, text)
 
-# %% ../nbs/api/06_schemes.ipynb #c035
+# %% ../nbs/api/06_schemes.ipynb #c038
 def _packaged() -> dict[str, Any]:
     """The scheme files of the package, by key."""
     folder = files("loyalty_research.data").joinpath("schemes")
     return {path.name[:-5]: path for path in sorted(folder.iterdir(), key=lambda path: path.name)
             if path.name.endswith(".toml")}
 
-# %% ../nbs/api/06_schemes.ipynb #c036
+# %% ../nbs/api/06_schemes.ipynb #c039
 def load_scheme(key_or_path: str | Path) -> Scheme:
     """Load a scheme of the package, or one of your own.
 
@@ -466,7 +495,7 @@ def load_scheme(key_or_path: str | Path) -> Scheme:
     except (OSError, UnicodeDecodeError) as error:
         raise SchemeError(f"{path} cannot be read as UTF-8 text ({error}); give the path of a .toml file") from None
 
-# %% ../nbs/api/06_schemes.ipynb #c041
+# %% ../nbs/api/06_schemes.ipynb #c044
 def list_schemes() -> pd.DataFrame:
     """List the schemes of the package.
 

@@ -3,7 +3,7 @@
 # %% auto #0
 __all__ = ['ACT', 'AMOUNT_RATE', 'NEW_CATEGORY', 'SHOPPING_DAY', 'NTH_SHOPPING_DAY', 'CONSECUTIVE_MONTH', 'TENURE', 'STATE',
            'LEVEL', 'STREAK', 'AMOUNT', 'GIVEN', 'TRAILING', 'LIFETIME', 'STATE_WINDOW', 'ORDER', 'REPUTATION',
-           'CAP_ORDER', 'CAP_CATEGORY', 'CAP_SHOP', 'Event', 'note_category', 'note_purchase', 'ratio', 'step_points',
+           'CAP_ORDER', 'CAP_CATEGORY', 'CAP_SHOP', 'Event', 'is_new_category', 'is_new_day', 'ratio', 'step_points',
            'lengthen_run', 'find_line', 'review_points', 'purchase_points', 'matches', 'wanted_points', 'start_periods',
            'keyed_count', 'room_under', 'award', 'change_score', 'count_trailing', 'count_award', 'uncount_award',
            'drop_until', 'anniversary_of', 'begin_tenure', 'anniversaries_until', 'set_state', 'set_level',
@@ -42,36 +42,30 @@ class Event(NamedTuple):
 
 # %% ../nbs/api/10_scoring.ipynb #c005
 @compiled
-def note_category(keyed, rules, category, day):
-    """Return 1 if the category is new on this day, and remember the purchase."""
+def is_new_category(keyed, rules, number, category, day):
+    """Return whether a category is new to a rule on this day, and remember the purchase."""
     if category == NULL:
-        return 0
-    at = find_or_add_key(keyed, TAG_CATEGORY, category, 0, NULL)
+        return False
+    at = find_or_add_key(keyed, TAG_CATEGORY + 8 * number, category, 0, NULL)
     before = keyed.value[at]
     keyed.value[at] = day
     if before == NULL:
-        return 1
-    return 1 if not rules.new_category_ever and rules.drop_on[before - FIRST_DAY] <= day else 0
+        return True
+    return not rules.new_category_ever and rules.drop_on[before - FIRST_DAY] <= day
 
 # %% ../nbs/api/10_scoring.ipynb #c006
 @compiled
-def note_purchase(shopping, keyed, rules, category, day):
-    """Write into `shopping` what this order line is the first of."""
-    month = rules.month[day - FIRST_DAY]
-    known = shopping.first_day > -NEVER
-    month_before = rules.month[shopping.last_day - FIRST_DAY] if known else -NEVER
-    shopping.new_day = 1 if shopping.last_day != day else 0
-    shopping.new_month = 1 if month_before != month else 0
-    shopping.month_before = 1 if month_before == month - 1 else 0
-    if shopping.new_month:
-        shopping.days_in_month = 0
-    shopping.days_in_month += shopping.new_day
-    if not known:
-        shopping.first_day = day
-    shopping.last_day = day
-    shopping.new_category = note_category(keyed, rules, category, day)
+def is_new_day(counter, rules, day):
+    """Return whether this is the first line of a day; `run` counts the month's days, `months_since` the months since the day before."""
+    before = counter.run_day
+    if before == day:
+        return False
+    counter.run_day = day
+    counter.months_since = NEVER if before == -NEVER else rules.month[day - FIRST_DAY] - rules.month[before - FIRST_DAY]
+    counter.run = counter.run + 1 if counter.months_since == 0 else 1
+    return True
 
-# %% ../nbs/api/10_scoring.ipynb #c009
+# %% ../nbs/api/10_scoring.ipynb #c011
 @compiled
 def ratio(amount, num, den, half_even):
     """Return amount x num / den as a whole number, rounded down or to the nearest even."""
@@ -92,7 +86,7 @@ def step_points(rules, start, stop, value):
             points = rules.step[i].points
     return points
 
-# %% ../nbs/api/10_scoring.ipynb #c011
+# %% ../nbs/api/10_scoring.ipynb #c013
 @compiled
 def lengthen_run(counter, day):
     """Count a run of days and return its length; 0 on a day already counted."""
@@ -102,7 +96,7 @@ def lengthen_run(counter, day):
     counter.run_day = day
     return counter.run
 
-# %% ../nbs/api/10_scoring.ipynb #c013
+# %% ../nbs/api/10_scoring.ipynb #c015
 @compiled
 def find_line(customer, order, item):
     """Return the number of the line that an act names (item null: the order's first), or -1."""
@@ -123,29 +117,29 @@ def review_points(customer, rules, rule, event):
         return rules.step[rule.step_start].points
     return step_points(rules, rule.step_start, rule.step_stop, customer.line[line].amount_fen)
 
-# %% ../nbs/api/10_scoring.ipynb #c014
+# %% ../nbs/api/10_scoring.ipynb #c016
 @compiled
-def purchase_points(shopping, rule, event):
-    """Return the points of the rules that look at an order line."""
+def purchase_points(customer, rules, number, event):
+    """Return the points of a rule that looks at an order line."""
+    rule = rules.award[number]
+    counter = customer.counter[number]
     if rule.per == AMOUNT_RATE:
-        if event.amount_fen <= rule.above_fen:
-            return 0
         return ratio(event.amount_fen, rule.num, rule.den, rule.half_even)
-    if rule.per == NEW_CATEGORY and shopping.new_category:
-        return rule.points
-    if rule.per == SHOPPING_DAY and shopping.new_day:
-        return rule.points
-    if rule.per == NTH_SHOPPING_DAY and shopping.new_day and shopping.days_in_month == rule.nth:
-        return rule.points
-    if rule.per == CONSECUTIVE_MONTH and shopping.month_before:
-        return rule.points
-    return 0
+    if rule.per == NEW_CATEGORY:
+        return rule.points if is_new_category(customer.keyed, rules, number, event.category, event.day) else 0
+    if not is_new_day(counter, rules, event.day):
+        return 0
+    if rule.per == NTH_SHOPPING_DAY and counter.run != rule.nth:
+        return 0
+    if rule.per == CONSECUTIVE_MONTH and counter.months_since != 1:
+        return 0
+    return rule.points
 
-# %% ../nbs/api/10_scoring.ipynb #c015
+# %% ../nbs/api/10_scoring.ipynb #c017
 @compiled
 def matches(rule, event):
-    """Return whether a rule looks at this event at all: its dates, its channels, goods or virtual goods, its currency."""
-    if event.day < rule.valid_from or event.day > rule.valid_until:
+    """Return whether a rule looks at this event at all: its dates, amount, channels, goods or virtual goods, currency."""
+    if event.day < rule.valid_from or event.day > rule.valid_until or event.amount_fen <= rule.above_fen:
         return False
     if rule.virtual >= 0 and rule.virtual != event.virtual:
         return False
@@ -153,7 +147,7 @@ def matches(rule, event):
         return False
     return rule.channels == 0 or (rule.channels & event.channels) != 0
 
-# %% ../nbs/api/10_scoring.ipynb #c016
+# %% ../nbs/api/10_scoring.ipynb #c018
 @compiled
 def wanted_points(customer, rules, number, event):
     """Return what a rule would award for an event if it had no caps."""
@@ -169,13 +163,13 @@ def wanted_points(customer, rules, number, event):
     elif rule.per == GIVEN:
         points = event.points
     else:
-        points = purchase_points(customer.shopping, rule, event)
+        points = purchase_points(customer, rules, number, event)
     if rule.component >= 0 and rules.component[rule.component].boost_num > 0:
         component = rules.component[rule.component]
         points = points * (component.boost_den + component.boost_num * customer.score.reputation) // component.boost_den
     return points
 
-# %% ../nbs/api/10_scoring.ipynb #c018
+# %% ../nbs/api/10_scoring.ipynb #c020
 @compiled
 def start_periods(counter, rules, day):
     """Begin new counts where a new day, month or year has begun."""
@@ -190,7 +184,7 @@ def start_periods(counter, rules, day):
         counter.year = rules.year[day - FIRST_DAY]
         counter.in_year = 0
 
-# %% ../nbs/api/10_scoring.ipynb #c019
+# %% ../nbs/api/10_scoring.ipynb #c021
 CAP_ORDER, CAP_CATEGORY, CAP_SHOP = 0, 1, 2
 
 
@@ -201,13 +195,13 @@ def keyed_count(keyed, number, dimension, code, period):
         return -1
     return find_or_add_key(keyed, TAG_CAP + dimension + 8 * number, code, period, 0)
 
-# %% ../nbs/api/10_scoring.ipynb #c020
+# %% ../nbs/api/10_scoring.ipynb #c022
 @compiled
 def room_under(points, cap, used):
     """Return the part of an award that still fits under a cap; no cap is -1."""
     return points if cap < 0 else max(min(points, cap - used), 0)
 
-# %% ../nbs/api/10_scoring.ipynb #c021
+# %% ../nbs/api/10_scoring.ipynb #c023
 @compiled
 def award(customer, rules, number, event, wanted):
     """Return what the caps of a rule leave of an award, and count it against each of them."""
@@ -239,7 +233,7 @@ def award(customer, rules, number, event, wanted):
         keyed.value[in_shop] += points
     return points
 
-# %% ../nbs/api/10_scoring.ipynb #c025
+# %% ../nbs/api/10_scoring.ipynb #c027
 @compiled
 def change_score(score, day):
     """Note that the score may have changed on a day."""
@@ -260,7 +254,7 @@ def count_trailing(score, component, drop_on, points):
     score.queue_points[last, component] += points
     score.trailing[component] += points
 
-# %% ../nbs/api/10_scoring.ipynb #c026
+# %% ../nbs/api/10_scoring.ipynb #c028
 @compiled
 def count_award(score, rules, rule, day, points):
     """Let an award count from its day on."""
@@ -270,7 +264,7 @@ def count_award(score, rules, rule, day, points):
         score.lifetime[rule.component] += points
     change_score(score, day)
 
-# %% ../nbs/api/10_scoring.ipynb #c027
+# %% ../nbs/api/10_scoring.ipynb #c029
 @compiled
 def uncount_award(score, rules, rule, awarded_on, today, points):
     """Take an award out of the values from today on; one that has dropped out already is left alone."""
@@ -288,7 +282,7 @@ def uncount_award(score, rules, rule, awarded_on, today, points):
             score.trailing[rule.component] -= points
     change_score(score, today)
 
-# %% ../nbs/api/10_scoring.ipynb #c028
+# %% ../nbs/api/10_scoring.ipynb #c030
 @compiled
 def drop_until(score, rules, day):
     """Take out the trailing awards that no longer count on a day."""
@@ -298,7 +292,7 @@ def drop_until(score, rules, day):
         score.queue_head = (score.queue_head + 1) % WINDOW_DAYS
         score.queue_n -= 1
 
-# %% ../nbs/api/10_scoring.ipynb #c030
+# %% ../nbs/api/10_scoring.ipynb #c032
 @compiled
 def anniversary_of(rules, first_day, years):
     """Return the day number of an anniversary, clipped to the month's last day."""
@@ -309,12 +303,14 @@ def anniversary_of(rules, first_day, years):
 
 
 @compiled
-def begin_tenure(customer, rules):
-    """Wait for the first anniversary of the first order."""
-    if customer.score.anniversary == NEVER:
-        customer.score.anniversary = anniversary_of(rules, customer.shopping.first_day, 1)
+def begin_tenure(customer, rules, number, event):
+    """Wait for the first anniversary of the first order that the rule sees."""
+    score = customer.score
+    if score.anniversary == NEVER and matches(rules.award[number], event):
+        score.tenure_from = event.day
+        score.anniversary = anniversary_of(rules, event.day, 1)
 
-# %% ../nbs/api/10_scoring.ipynb #c031
+# %% ../nbs/api/10_scoring.ipynb #c033
 @compiled
 def anniversaries_until(customer, rules, day):
     """Add the tenure of every anniversary up to a day."""
@@ -324,9 +320,9 @@ def anniversaries_until(customer, rules, day):
         for number in range(rules.n_awards):
             if rules.award[number].per == TENURE:
                 score.lifetime[rules.award[number].component] += rules.award[number].points
-        score.anniversary = anniversary_of(rules, customer.shopping.first_day, score.years + 1)
+        score.anniversary = anniversary_of(rules, score.tenure_from, score.years + 1)
 
-# %% ../nbs/api/10_scoring.ipynb #c033
+# %% ../nbs/api/10_scoring.ipynb #c035
 @compiled
 def set_state(customer, rules, number, event, stands):
     """Let an account state stand or fall; points count while any of the rule's items stands."""
@@ -342,7 +338,7 @@ def set_state(customer, rules, number, event, stands):
         customer.score.standing[rule.component] += -rule.points if before else rule.points
         change_score(customer.score, event.day)
 
-# %% ../nbs/api/10_scoring.ipynb #c034
+# %% ../nbs/api/10_scoring.ipynb #c036
 @compiled
 def set_level(customer, rules, number, event):
     """Let a level replace the one before."""
@@ -353,7 +349,7 @@ def set_level(customer, rules, number, event):
         counter.level = event.points
         change_score(customer.score, event.day)
 
-# %% ../nbs/api/10_scoring.ipynb #c036
+# %% ../nbs/api/10_scoring.ipynb #c038
 @compiled
 def value_score(customer, rules, day):
     """Write the components and the total of a day, struck at its end."""
@@ -372,7 +368,7 @@ def value_score(customer, rules, day):
         total += value
     score.total = total
 
-# %% ../nbs/api/10_scoring.ipynb #c037
+# %% ../nbs/api/10_scoring.ipynb #c039
 @compiled
 def next_value_day(score, rules):
     """Return the next day on which the score has to be valued: after a change, a drop out of the window, an anniversary."""
@@ -381,7 +377,7 @@ def next_value_day(score, rules):
         day = min(day, score.queue_day[score.queue_head])
     return NEVER if day == NEVER else rules.value_on[day - FIRST_DAY]
 
-# %% ../nbs/api/10_scoring.ipynb #c038
+# %% ../nbs/api/10_scoring.ipynb #c040
 @compiled
 def write_score(customer, rules, out, day):
     """Write the values as a row."""

@@ -5,11 +5,11 @@ __all__ = ['STEP_OPTIONS', 'CACHE_FOLDER', 'NULL', 'KIND', 'PER', 'WINDOWS', 'EN
            'CHANGES', 'COMPONENTS', 'AWARDS', 'ENTRIES_BY_KIND', 'STEPS', 'CURRENCIES', 'SHOPS', 'TIERS', 'PLANS',
            'FEES', 'RATES', 'EARNINGS', 'LOTS', 'LINES', 'ORDERS', 'REDEMPTIONS', 'PARTS', 'KEYS', 'WINDOW_DAYS',
            'ROWS', 'DAYS', 'MONTHS', 'AWARD', 'COMPONENT', 'CURRENCY', 'FEE', 'PLAN', 'ENTRY_RULE', 'STEP', 'RULES',
-           'SCORE', 'COUNTER', 'SHOPPING', 'KEYED', 'LOT', 'PURSE', 'EARNING', 'LINE', 'ORDER_RECORD', 'REDEMPTION',
-           'CUSTOMER', 'ENTRY_ROW', 'DECLINED_ROW', 'SCORE_ROW', 'TIER_ROW', 'FEE_ROW', 'OUTPUT', 'KEYED_START',
-           'TAG_CATEGORY', 'TAG_LINE', 'TAG_ORDER', 'TAG_CAP', 'cache_folder', 'compiled', 'new_record', 'slot_of',
-           'find_key', 'grow', 'find_or_add_key', 'clear_keys', 'clear_score', 'clear_customer', 'least_score', 'whole',
-           'day_or', 'set_award', 'named_items', 'named_channels', 'named_shops', 'set_components', 'expiry_table',
+           'SCORE', 'COUNTER', 'KEYED', 'LOT', 'PURSE', 'EARNING', 'LINE', 'ORDER_RECORD', 'REDEMPTION', 'CUSTOMER',
+           'ENTRY_ROW', 'DECLINED_ROW', 'SCORE_ROW', 'TIER_ROW', 'FEE_ROW', 'OUTPUT', 'KEYED_START', 'TAG_CATEGORY',
+           'TAG_LINE', 'TAG_ORDER', 'TAG_CAP', 'cache_folder', 'compiled', 'new_record', 'slot_of', 'find_key', 'grow',
+           'find_or_add_key', 'clear_keys', 'clear_score', 'clear_customer', 'least_score', 'whole', 'day_or',
+           'set_award', 'named_items', 'named_channels', 'named_shops', 'set_components', 'expiry_table',
            'set_currency', 'set_calendar', 'set_ladders', 'set_score_award', 'set_earning', 'fitted', 'set_entries',
            'number_slots', 'compile_rules']
 
@@ -105,6 +105,7 @@ STEP = np.dtype([("least", "i8"), ("points", "i8")])
 RULES = np.dtype([
     ("n_components", "i4"), ("n_awards", "i4"), ("n_currencies", "i4"), ("n_tiers", "i4"), ("n_plans", "i4"),
     ("window_days", "i4"), ("confirm_days", "i4"), ("exchange_is_return", "i4"), ("new_category_ever", "i4"),
+    ("score_channels", "i8"),
     ("kind_start", "i4", (len(EVENT_KINDS) + 1,)), ("entry", ENTRY_RULE, (ENTRIES_BY_KIND,)), ("award", AWARD, (AWARDS,)),
     ("step", STEP, (STEPS,)), ("component", COMPONENT, (COMPONENTS,)), ("component_order", "i4", (COMPONENTS,)),
     ("main_item", "i4", (len(EVENT_KINDS),)), ("currency", CURRENCY, (CURRENCIES,)),
@@ -119,13 +120,10 @@ SCORE = np.dtype([
     ("posted_total", "i8"),
     ("queue_head", "i4"), ("queue_n", "i4"), ("queue_day", "i4", (WINDOW_DAYS,)),
     ("queue_points", "i8", (WINDOW_DAYS, COMPONENTS)), ("changed_on", "i4"), ("settle_on", "i4"), ("settled", "i8"),
-    ("tier", "i4"), ("fee", "i8", (PLANS,)), ("reputation", "i8"), ("years", "i4"), ("anniversary", "i4")], align=True)
+    ("tier", "i4"), ("fee", "i8", (PLANS,)), ("reputation", "i8"), ("years", "i4"), ("tenure_from", "i4"), ("anniversary", "i4")], align=True)
 COUNTER = np.dtype([
-    ("day", "i4"), ("month", "i4"), ("year", "i4"), ("run_day", "i4"), ("run", "i8"), ("in_day", "i8"), ("in_month", "i8"),
+    ("day", "i4"), ("month", "i4"), ("year", "i4"), ("run_day", "i4"), ("months_since", "i4"), ("run", "i8"), ("in_day", "i8"), ("in_month", "i8"),
     ("in_year", "i8"), ("items", "i8"), ("level", "i8")], align=True)
-SHOPPING = np.dtype([
-    ("first_day", "i4"), ("last_day", "i4"), ("days_in_month", "i4"), ("new_day", "i4"), ("new_month", "i4"),
-    ("month_before", "i4"), ("new_category", "i4")], align=True)
 KEYED = np.dtype([
     ("n", "i4"), ("n_slots", "i4"), ("slot", "i4", (2 * KEYS,)), ("tag", "i8", (KEYS,)), ("first", "i8", (KEYS,)),
     ("second", "i8", (KEYS,)), ("value", "i8", (KEYS,))], align=True)
@@ -147,7 +145,7 @@ REDEMPTION = np.dtype([
     ("part_used", "i8")], align=True)
 CUSTOMER = np.dtype([
     ("index", "i4"), ("today", "i4"), ("pending_line", "i4"), ("n_lines", "i4"), ("n_orders", "i4"), ("n_redemptions", "i4"),
-    ("n_parts", "i4"), ("longest_order", "i4"), ("failed", "i4"), ("now", "i8"), ("row", "i8"), ("scratch", LOT), ("score", SCORE), ("shopping", SHOPPING),
+    ("n_parts", "i4"), ("longest_order", "i4"), ("failed", "i4"), ("now", "i8"), ("row", "i8"), ("scratch", LOT), ("score", SCORE),
     ("counter", COUNTER, (AWARDS,)), ("purse", PURSE, (CURRENCIES,)), ("keyed", KEYED), ("line", LINE, (LINES,)),
     ("orders", ORDER_RECORD, (ORDERS,)), ("redemption", REDEMPTION, (REDEMPTIONS,)), ("part", LOT, (PARTS,))], align=True)
 
@@ -260,8 +258,6 @@ def clear_customer(customer, rules):
     customer.today = -NEVER
     customer.pending_line = customer.n_lines = customer.n_orders = customer.n_redemptions = customer.n_parts = 0
     customer.longest_order = customer.failed = 0
-    customer.shopping.first_day = customer.shopping.last_day = -NEVER
-    customer.shopping.days_in_month = 0
     for i in range(rules.n_currencies):
         purse = customer.purse[i]
         purse.balance = purse.pending = purse.deficit = 0
@@ -420,12 +416,11 @@ def set_ladders(rules, scheme) -> None:
             fee_row["valid_from"], fee_row["valid_until"] = day_or(fee.valid_from, -NEVER), day_or(fee.valid_until, NEVER)
 
 # %% ../nbs/api/03_state.ipynb #c039
-def set_score_award(award, rule, score, channels: dict) -> None:
-    """Write where an award of the score goes."""
+def set_score_award(award, rule, score, score_channels: int) -> None:
+    """Write where an award of the score goes, and the score's channels where the rule names none of its own."""
     award["component"] = [component.name for component in score.components].index(rule.component)
     award["window"] = WINDOWS.index(rule.window)
-    if not rule.channels and score.channels:
-        award["channels"] = sum(1 << channels[channel] for channel in score.channels)
+    award["channels"] = award["channels"] or score_channels
 
 
 def set_earning(award, rule, number: int, currency) -> None:
@@ -510,9 +505,10 @@ def compile_rules(scheme) -> np.ndarray:
         set_award(award, rule, names, channels, steps)
     if scheme.score:
         rules["new_category_ever"] = scheme.score.new_category == "ever"
+        rules["score_channels"] = sum(1 << channels[channel] for channel in scheme.score.channels or ())
         set_components(rules, scheme.score)
         for award, rule in zip(rules["award"], score_rules):
-            set_score_award(award, rule, scheme.score, channels)
+            set_score_award(award, rule, scheme.score, rules["score_channels"])
     for award, (number, currency, rule) in zip(rules["award"][len(score_rules):], earnings):
         set_earning(award, rule, number, currency)
     number_slots(rules, scheme)

@@ -34,22 +34,11 @@ def run_python(code: str) -> str:
     return done.stdout.strip()
 
 
-def wait_for(*modules: str) -> None:
-    for name in modules:
-        try:
-            importlib.import_module(f"loyalty_research.{name}")
-        except ModuleNotFoundError as problem:
-            if not str(problem.name).startswith("loyalty_research."):
-                raise
-            pytest.skip(f"waits for {problem.name}")
-
-
 # The front door
 
 
 @pytest.mark.parametrize("name", lr.__all__)
 def test_exposed_name_is_there_and_documented(name):
-    wait_for(lr._HOMES[name])
     value = getattr(lr, name)
     assert value is getattr(importlib.import_module(f"loyalty_research.{lr._HOMES[name]}"), name)
     if callable(value):
@@ -67,7 +56,6 @@ def test_modules_are_reachable_and_listed():
 
 
 def test_function_wins_over_the_module_of_its_name():
-    wait_for("replay")
     code = "import loyalty_research.replay, loyalty_research as lr; print(callable(lr.replay), callable(lr.replay))"
     assert run_python(code) == "True True"
 
@@ -87,7 +75,6 @@ def test_import_is_cheap_and_loads_nothing_heavy():
 
 
 def test_a_replay_needs_no_notebook_tools():
-    wait_for("replay", "schemes", "datasets")
     code = (
         "import sys, loyalty_research as lr; "
         "lr.replay(lr.make_events(20, seed=1), lr.load_scheme('jd')).ledger.entries; "
@@ -178,7 +165,6 @@ def test_changelog_and_contributing():
 
 
 def test_glossary_names_every_kind_of_event():
-    wait_for("events")
     cells = nbformat.read(ROOT / "nbs" / "guides" / "glossary.ipynb", 4).cells
     named = set(re.findall(r"`(\w+)`", "\n".join(cell.source for cell in cells)))
     assert not set(lr.EVENT_KINDS) - named

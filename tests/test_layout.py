@@ -135,17 +135,24 @@ def test_imports_only_from_lower_floors(path):
 
 
 @each_api_notebook
-def test_one_short_definition_in_an_exported_cell(path):
-    for cell in read_cells(path):
-        names = [node.name for node in cell.definitions]
-        if cell.exported:
-            assert len(names) <= 1, f"{path.name}, cell {cell.number}: defines {names}; one in a cell"
-        for node in cell.definitions:
-            length = node.end_lineno - node.lineno + 1 - docstring_lines(node)
-            assert length <= MAX_DEFINITION, (
-                f"{path.name}, cell {cell.number}: {node.name} has {length} lines without docstrings, over "
-                f"{MAX_DEFINITION}"
-            )
+def test_one_definition_in_an_exported_cell(path):
+    crowded = {
+        cell.number: [node.name for node in cell.definitions]
+        for cell in read_cells(path)
+        if cell.exported and len(cell.definitions) > 1
+    }
+    assert not crowded, f"{path.name}: cells with more than one definition: {crowded}"
+
+
+@each_api_notebook
+def test_definitions_are_short(path):
+    lengths = {
+        node.name: node.end_lineno - node.lineno + 1 - docstring_lines(node)
+        for cell in read_cells(path)
+        for node in cell.definitions
+    }
+    long = {name: length for name, length in lengths.items() if length > MAX_DEFINITION}
+    assert not long, f"{path.name}: definitions over {MAX_DEFINITION} lines without docstrings: {long}"
 
 
 @each_notebook
@@ -190,9 +197,6 @@ def shows_something(cell: Cell) -> bool:
 
 @each_notebook
 def test_was_run_without_error(path):
-    module = {"index": "replay"}.get(path.stem)
-    if module and not (PACKAGE / f"{module}.py").exists():
-        pytest.skip(f"waits for loyalty_research/{module}.py")
     cells = nbformat.read(path, 4).cells
     outputs = {number: cell.outputs for number, cell in enumerate(cells) if cell.cell_type == "code"}
     failed = [output.ename for each in outputs.values() for output in each if output.output_type == "error"]

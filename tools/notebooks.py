@@ -26,20 +26,12 @@ from tqdm import tqdm
 ROOT = Path.cwd()
 STUDY = ROOT / "_study"
 INTERVAL = 0.2 if sys.stderr.isatty() else 20  # seconds between two states of the bar
-WAITS_FOR = {"index": "replay"}  # notebook -> module it needs; drop when the package is complete
 
 
 def find_notebooks(*folders: str, parts: list[str] = ()) -> list[Path]:
     """Notebooks in the given folders of nbs/, in reading order; `parts` selects by name."""
     found = [path for folder in folders for path in sorted((ROOT / "nbs" / folder).glob("*.ipynb"))]
-    ready = []
-    for path in found:
-        module = WAITS_FOR.get(path.stem)
-        if module and not (ROOT / "loyalty_research" / f"{module}.py").exists():
-            print(f"{path.relative_to(ROOT)} left out: it waits for loyalty_research/{module}.py")
-        elif not parts or any(part in path.stem for part in parts):
-            ready.append(path)
-    return ready
+    return [path for path in found if not parts or any(part in path.stem for part in parts)]
 
 
 def export() -> int:

@@ -98,10 +98,13 @@ def public_names(module: Path) -> list[tuple[str, str]]:
 
 
 def reference_page(stem: str) -> str:
-    """A page a module: a table of its names, then each in full."""
+    """A page a module: a table of its names, then each in full; names offered by the package come first."""
+    from loyalty_research import _HOMES
+
     name = stem.split("_", 1)[1]
     module = f"loyalty_research.{name}"
     names = public_names(ROOT / "loyalty_research" / f"{name}.py")
+    names.sort(key=lambda pair: pair[0] not in _HOMES)
     lines = [name, "=" * len(name), "", f".. module:: {module}", "",
              f"How it works, with worked examples: :doc:`/api/{stem}`.", ""]
     if names:
