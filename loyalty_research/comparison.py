@@ -83,7 +83,7 @@ def sum_balances(done: Replay) -> pd.DataFrame:
     sums = pd.DataFrame({"outstanding": worth, "stranded": worth.where(held["balance"] < currency.map(least), 0)})
     return sums.groupby(held["customer_id"]).sum()
 
-
+# %% ../nbs/api/50_comparison.ipynb #c009
 def sum_fees(events, scheme: Scheme) -> tuple[pd.Index, pd.Series]:
     """Return the customers of a log, and the plan fees that each paid for the scheme's plans, in CNY."""
     plans = [plan.name for plan in scheme.plans]
@@ -94,7 +94,7 @@ def sum_fees(events, scheme: Scheme) -> tuple[pd.Index, pd.Series]:
     known = paid["plan"].isin(plans) | paid["plan"].isna() if plans else pd.Series(False, index=paid.index)
     return pd.Index(paid["customer_id"].unique()), paid["fee"].where(known, 0).fillna(0).groupby(paid["customer_id"]).sum()
 
-# %% ../nbs/api/50_comparison.ipynb #c009
+# %% ../nbs/api/50_comparison.ipynb #c010
 def sum_customers(done: Replay, events) -> pd.DataFrame:
     """Return all sums of a replay, a row a customer of the log."""
     customers, fees = sum_fees(events, done.scheme)
@@ -107,7 +107,7 @@ def sum_customers(done: Replay, events) -> pd.DataFrame:
     held = sum_balances(done) if parts else pd.DataFrame(columns=["outstanding", "stranded"], dtype="float64")
     return pd.concat([sums.reindex(customers), held.reindex(customers), fees.rename("fees").reindex(customers)], axis=1).fillna(0.0)
 
-# %% ../nbs/api/50_comparison.ipynb #c010
+# %% ../nbs/api/50_comparison.ipynb #c011
 def measure(sums: pd.DataFrame) -> pd.DataFrame:
     """Return the compared quantities from sums over customers, a row a draw; a ratio to nothing is NaN."""
     over = lambda numerator, denominator: sums[numerator].div(sums[denominator].where(sums[denominator] != 0))
@@ -118,7 +118,7 @@ def measure(sums: pd.DataFrame) -> pd.DataFrame:
         "burn_rate": over("net_redemption_year", "net_issue_year"), "stranded_share": over("stranded", "outstanding"),
         "fees_cny": sums["fees"], "reward_cost_cny": sums["cost"]})[list(COLUMNS)]
 
-
+# %% ../nbs/api/50_comparison.ipynb #c012
 def draw_sums(sums: pd.DataFrame, draws: int, seed: int) -> pd.DataFrame:
     """Return the sums over customers: first as they are, then of bootstrap draws; the same seed draws the same customers."""
     rng = np.random.default_rng(seed)
@@ -126,7 +126,7 @@ def draw_sums(sums: pd.DataFrame, draws: int, seed: int) -> pd.DataFrame:
     drawn = [np.bincount(rng.integers(0, customers, customers), minlength=customers) @ sums.to_numpy() for _ in range(draws if customers else 0)]
     return pd.DataFrame([sums.sum().to_numpy(), *drawn], columns=sums.columns)
 
-# %% ../nbs/api/50_comparison.ipynb #c011
+# %% ../nbs/api/50_comparison.ipynb #c013
 def with_bounds(measured: pd.DataFrame) -> pd.Series:
     """Return the first row with the bounds of the others beside each quantity."""
     row = {}
@@ -136,7 +136,7 @@ def with_bounds(measured: pd.DataFrame) -> pd.Series:
         row[f"{column}_lo"], row[f"{column}_hi"] = drawn.quantile([0.025, 0.975]) if len(drawn) else (np.nan, np.nan)
     return pd.Series(row)
 
-# %% ../nbs/api/50_comparison.ipynb #c012
+# %% ../nbs/api/50_comparison.ipynb #c014
 def label(scheme: Scheme) -> str:
     """Return a scheme's key, with the readings that differ from its file's defaults."""
     choices = scheme.reading_choices
@@ -144,7 +144,7 @@ def label(scheme: Scheme) -> str:
     named = ", ".join(f"{row.reading}={row.choice}" for row in changed.itertuples())
     return f"{scheme.key}[{named}]" if named else scheme.key
 
-# %% ../nbs/api/50_comparison.ipynb #c013
+# %% ../nbs/api/50_comparison.ipynb #c015
 def compare(schemes: Sequence, events, draws: int = 200, seed: int = 0) -> Comparison:
     """Run several schemes over one log and set them side by side.
 

@@ -58,7 +58,7 @@ def keep_earning(customer, line, number, points, lot):
     earning.expires_on = customer.scratch.expires_on
     earning.status = WAITING if lot == NO_LOT else EARNED
 
-
+# %% ../nbs/api/14_machine.ipynb #c007
 @compiled
 def set_off(customer, rules, out, event, line):
     """Run all that an event sets off."""
@@ -79,7 +79,7 @@ def set_off(customer, rules, out, event, line):
                 if points > 0:
                     pay(customer, rules, out, number, event, points, line)
 
-# %% ../nbs/api/14_machine.ipynb #c008
+# %% ../nbs/api/14_machine.ipynb #c009
 @compiled
 def link_line(customer, event, line):
     """Let the line be found by its order and item, and stand last in its order."""
@@ -94,7 +94,7 @@ def link_line(customer, event, line):
     order.n_lines += 1
     customer.longest_order = max(customer.longest_order, order.n_lines)
 
-# %% ../nbs/api/14_machine.ipynb #c009
+# %% ../nbs/api/14_machine.ipynb #c010
 @compiled
 def add_line(customer, event):
     """Keep an order line and return its number."""
@@ -120,7 +120,7 @@ def add_line(customer, event):
         link_line(customer, event, number)
     return number
 
-# %% ../nbs/api/14_machine.ipynb #c010
+# %% ../nbs/api/14_machine.ipynb #c011
 @compiled
 def place_order(customer, rules, out, event):
     """Take an order line and what it earns."""
@@ -130,7 +130,7 @@ def place_order(customer, rules, out, event):
     line = add_line(customer, event)
     set_off(customer, rules, out, event, line)
 
-# %% ../nbs/api/14_machine.ipynb #c012
+# %% ../nbs/api/14_machine.ipynb #c013
 @compiled
 def confirm_line(customer, rules, out, line):
     """Release what a line's points wait for, and accrue them."""
@@ -144,14 +144,14 @@ def confirm_line(customer, rules, out, line):
             earning.status = EARNED
     line.n_pending = 0
 
-
+# %% ../nbs/api/14_machine.ipynb #c014
 @compiled
 def skip_confirmed(customer):
     """Move on to the first line that still waits; lines stand by order time."""
     while customer.pending_line < customer.n_lines and customer.line[customer.pending_line].n_pending == 0:
         customer.pending_line += 1
 
-# %% ../nbs/api/14_machine.ipynb #c013
+# %% ../nbs/api/14_machine.ipynb #c015
 @compiled
 def confirm(customer, rules, out, event):
     """Take a customer's confirmation of a line, or of all lines of an order."""
@@ -162,7 +162,7 @@ def confirm(customer, rules, out, event):
         confirm_line(customer, rules, out, customer.line[number])
         number = customer.line[number].next if event.item == NULL else -1
 
-# %% ../nbs/api/14_machine.ipynb #c015
+# %% ../nbs/api/14_machine.ipynb #c017
 @compiled
 def share_of(customer, order, redemption, number):
     """Return a line's share of the points redeemed on its order: by amount, rounded down; the last line takes the rest."""
@@ -177,7 +177,7 @@ def share_of(customer, order, redemption, number):
         at = customer.line[at].next
     return max(redemption.granted - others, 0)
 
-
+# %% ../nbs/api/14_machine.ipynb #c018
 @compiled
 def reinstate_line(customer, rules, out, order, number, kind):
     """Give back a line's share of the points spent on its order, currency by currency."""
@@ -189,7 +189,7 @@ def reinstate_line(customer, rules, out, order, number, kind):
                 give_back(customer, out, redemption, share_of(customer, order, redemption, number), kind, customer.line[number].order)
             at = redemption.next
 
-# %% ../nbs/api/14_machine.ipynb #c016
+# %% ../nbs/api/14_machine.ipynb #c019
 @compiled
 def claw_back_line(customer, rules, out, line):
     """Take back all that a line earned: what waits is cancelled, what was paid is clawed back."""
@@ -202,7 +202,7 @@ def claw_back_line(customer, rules, out, line):
             claw_back(customer, rules, out, rule.currency, earning, rule.funder, line.order)
     line.n_earnings = line.n_pending = 0
 
-
+# %% ../nbs/api/14_machine.ipynb #c020
 @compiled
 def unrate_line(customer, rules, line):
     """Take a line's amount-based awards out of the score from today on."""
@@ -212,14 +212,14 @@ def unrate_line(customer, rules, line):
             uncount_award(customer.score, rules, rule, line.day, customer.today, line.rated[rule.slot])
             line.rated[rule.slot] = 0
 
-# %% ../nbs/api/14_machine.ipynb #c017
+# %% ../nbs/api/14_machine.ipynb #c021
 @compiled
 def order_again(customer, rules, out, line, day):
     """Order the same line again: an exchange of goods is a return and a new line at the same price (X32)."""
     place_order(customer, rules, out, Event(ORDER, day, line.amount_fen, 0, line.order, line.item, line.category, line.shop, line.channels,
                                             line.virtual, 0, -1, -1))
 
-
+# %% ../nbs/api/14_machine.ipynb #c022
 @compiled
 def give_back_line(customer, rules, out, order, number, event):
     """Take one line back, or only what it earned."""
@@ -230,19 +230,19 @@ def give_back_line(customer, rules, out, order, number, event):
         line.returned = event.kind
     claw_back_line(customer, rules, out, line)
 
-# %% ../nbs/api/14_machine.ipynb #c018
+# %% ../nbs/api/14_machine.ipynb #c023
 @compiled
 def next_named(customer, event, number, last):
     """Return the next line that a return names, after one: none, or the next of the order where it names the whole order."""
     return customer.line[number].next if event.item == NULL and number != last else -1
 
-
+# %% ../nbs/api/14_machine.ipynb #c024
 @compiled
 def is_late(rules, line, day):
     """Return whether a line is still with the customer and can no longer be given back."""
     return line.returned == 0 and day > line.day + rules.window_days
 
-
+# %% ../nbs/api/14_machine.ipynb #c025
 @compiled
 def refuse_late(customer, rules, out, event, first, last):
     """Decline a return, once, if any line it names is too old."""
@@ -253,7 +253,7 @@ def refuse_late(customer, rules, out, event, first, last):
             return
         number = next_named(customer, event, number, last)
 
-# %% ../nbs/api/14_machine.ipynb #c019
+# %% ../nbs/api/14_machine.ipynb #c026
 @compiled
 def give_back_goods(customer, rules, out, event):
     """Take a return or an exchange of goods: the line it names, or every line of the order not yet returned."""
@@ -279,7 +279,7 @@ def give_back_goods(customer, rules, out, event):
             order_again(customer, rules, out, line, event.day)
         number = next_named(customer, event, number, last)
 
-# %% ../nbs/api/14_machine.ipynb #c021
+# %% ../nbs/api/14_machine.ipynb #c028
 @compiled
 def settle(customer, rules, out, day):
     """Settle the score of a day: it governs tier, fee and gates from the next day on."""
@@ -289,7 +289,7 @@ def settle(customer, rules, out, day):
     post_tier(customer, rules, out, day)
     post_fees(customer, rules, out, day)
 
-
+# %% ../nbs/api/14_machine.ipynb #c029
 @compiled
 def strike(customer, rules, out, day):
     """Strike the end of a day: value the score where it has to be valued, settle where a settlement is due."""
@@ -298,7 +298,7 @@ def strike(customer, rules, out, day):
     if customer.score.settle_on == day:
         settle(customer, rules, out, day)
 
-# %% ../nbs/api/14_machine.ipynb #c022
+# %% ../nbs/api/14_machine.ipynb #c030
 @compiled
 def next_due(customer, rules):
     """Return the next day at whose start anything happens by time alone, or NEVER."""
@@ -311,7 +311,7 @@ def next_due(customer, rules):
         due = min(due, customer.line[customer.pending_line].day + rules.confirm_days)
     return due
 
-
+# %% ../nbs/api/14_machine.ipynb #c031
 @compiled
 def confirm_due(customer, rules, out):
     """Confirm every line whose wait is over, by order time."""
@@ -319,7 +319,7 @@ def confirm_due(customer, rules, out):
         confirm_line(customer, rules, out, customer.line[customer.pending_line])
         skip_confirmed(customer)
 
-# %% ../nbs/api/14_machine.ipynb #c023
+# %% ../nbs/api/14_machine.ipynb #c032
 @compiled
 def tick(customer, rules, out, day):
     """Let time pass up to 00:00 of a day."""
@@ -338,7 +338,7 @@ def tick(customer, rules, out, day):
         confirm_due(customer, rules, out)
     customer.today = day
 
-# %% ../nbs/api/14_machine.ipynb #c025
+# %% ../nbs/api/14_machine.ipynb #c034
 @compiled
 def spend(customer, rules, out, event):
     """Take an act that asks for points."""
@@ -349,7 +349,7 @@ def spend(customer, rules, out, event):
     elif event.kind == PENALTY:
         penalise(customer, out, event)
 
-# %% ../nbs/api/14_machine.ipynb #c026
+# %% ../nbs/api/14_machine.ipynb #c035
 @compiled
 def step(customer, rules, out, event, now, row):
     """Take one event, after `tick` has brought the customer to its day."""
@@ -374,7 +374,7 @@ def step(customer, rules, out, event, now, row):
         set_off(customer, rules, out, event, 0)
     skip_confirmed(customer)
 
-# %% ../nbs/api/14_machine.ipynb #c028
+# %% ../nbs/api/14_machine.ipynb #c037
 @compiled
 def entries_at_worst(customer, rules):
     """Return how many ledger rows the next tick and event can write at most."""
@@ -384,7 +384,7 @@ def entries_at_worst(customer, rules):
     waiting = customer.n_lines - customer.pending_line + customer.longest_order + 1
     return 64 + 4 * lots + 8 * EARNINGS * waiting + 2 * customer.n_parts
 
-
+# %% ../nbs/api/14_machine.ipynb #c038
 @compiled
 def has_room(customer, rules, out):
     """Return whether the buffers hold whatever the next tick and event can write."""

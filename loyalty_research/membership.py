@@ -25,7 +25,7 @@ def quote(rules, plan, score, day):
             fen = fee.fen
     return fen
 
-
+# %% ../nbs/api/13_membership.ipynb #c005
 @compiled
 def post_fees(customer, rules, out, day):
     """Post a row for each plan whose quoted fee changed."""
@@ -41,7 +41,7 @@ def post_fees(customer, rules, out, day):
                 row.plan = plan
                 row.fen = fen
 
-# %% ../nbs/api/13_membership.ipynb #c005
+# %% ../nbs/api/13_membership.ipynb #c006
 def plan_number(scheme, plan: str) -> int:
     """Return the place of a plan in its scheme, or say which plans there are."""
     names = [each.name for each in scheme.plans]
@@ -49,7 +49,7 @@ def plan_number(scheme, plan: str) -> int:
         raise SchemeError(f"{scheme.key} has no plan {plan!r}; its plans are {', '.join(names) or 'none'}.")
     return names.index(plan)
 
-# %% ../nbs/api/13_membership.ipynb #c006
+# %% ../nbs/api/13_membership.ipynb #c007
 def plan_fee(scheme, plan: str, scores, at="2019-01-01") -> pd.Series:
     """Return the yearly fee that settled scores quote.
 
@@ -78,7 +78,7 @@ def plan_fee(scheme, plan: str, scores, at="2019-01-01") -> pd.Series:
     fen = np.array([quote(rules, number, int(score), day) for score in scores], dtype=np.float64)
     return pd.Series(np.where(fen == UNKNOWN_FEE, np.nan, fen / 100), index=pd.Index(scores, name="score"), name="fee_cny")
 
-# %% ../nbs/api/13_membership.ipynb #c009
+# %% ../nbs/api/13_membership.ipynb #c010
 def break_even(scheme, plan: str, score: int, at="2019-01-01") -> pd.Series:
     """Return the yearly spend or number of orders from which a plan pays for itself.
 
@@ -106,7 +106,7 @@ def break_even(scheme, plan: str, score: int, at="2019-01-01") -> pd.Series:
             orders = np.inf
     return pd.Series({"fee_cny": fee, "spend_cny": spend, "orders": orders}, name=f"{plan} at {score}")
 
-# %% ../nbs/api/13_membership.ipynb #c012
+# %% ../nbs/api/13_membership.ipynb #c013
 def joining_gain(scheme, plan: str, customers: pd.DataFrame, at="2019-01-01") -> pd.DataFrame:
     """Return what joining a plan would have saved each customer, with behaviour as it was.
 

@@ -81,7 +81,7 @@ def copy_lot(to, lot):
     to.accrued_on = lot.accrued_on
     to.funder = lot.funder
 
-
+# %% ../nbs/api/11_points.ipynb #c010
 @compiled
 def find_place(purse, expires_on, number):
     """Return the place of the first lot that does not stand before (expires_on, number)."""
@@ -95,7 +95,7 @@ def find_place(purse, expires_on, number):
             high = middle
     return low
 
-# %% ../nbs/api/11_points.ipynb #c010
+# %% ../nbs/api/11_points.ipynb #c011
 @compiled
 def make_room(customer, purse):
     """Move the lots to the front of their table when its end is reached."""
@@ -108,7 +108,7 @@ def make_room(customer, purse):
     purse.tail -= purse.head
     purse.head = 0
 
-
+# %% ../nbs/api/11_points.ipynb #c012
 @compiled
 def add_to_lot(customer, purse, points, expires_on, number, accrued_on, funder):
     """Add points to a lot, putting the lot in its place where it does not stand there."""
@@ -128,7 +128,7 @@ def add_to_lot(customer, purse, points, expires_on, number, accrued_on, funder):
     lot.accrued_on = accrued_on
     lot.funder = funder
 
-# %% ../nbs/api/11_points.ipynb #c012
+# %% ../nbs/api/11_points.ipynb #c014
 @compiled
 def repay(purse, points):
     """Return the part of new points that goes into a deficit, and take it off."""
@@ -136,7 +136,7 @@ def repay(purse, points):
     purse.deficit -= repaid
     return repaid
 
-
+# %% ../nbs/api/11_points.ipynb #c015
 @compiled
 def accrue(customer, rules, out, currency, points, funder, order, entry):
     """Post points as a new lot and return its number; 0 where there is nothing to post."""
@@ -155,21 +155,21 @@ def accrue(customer, rules, out, currency, points, funder, order, entry):
     post(customer, out, currency, entry, points, lot, NO_OUTLET, funder, order, repaid)
     return purse.last_number
 
-# %% ../nbs/api/11_points.ipynb #c013
+# %% ../nbs/api/11_points.ipynb #c016
 @compiled
 def pend(customer, out, currency, points, funder, order):
     """Post points that wait for confirmation."""
     customer.purse[currency].pending += points
     post_without_lot(customer, out, currency, PENDING, points, funder, order)
 
-
+# %% ../nbs/api/11_points.ipynb #c017
 @compiled
 def release(customer, out, currency, points, funder, order):
     """Post the end of the wait, whether an accrual follows or a return came first."""
     customer.purse[currency].pending -= points
     post_without_lot(customer, out, currency, RELEASE, -points, funder, order)
 
-# %% ../nbs/api/11_points.ipynb #c015
+# %% ../nbs/api/11_points.ipynb #c019
 @compiled
 def keep_part(customer, lot, points):
     """Remember which lot gave which part of a redemption, for a return."""
@@ -181,7 +181,7 @@ def keep_part(customer, lot, points):
     copy_lot(part, lot)
     part.points = points
 
-
+# %% ../nbs/api/11_points.ipynb #c020
 @compiled
 def take(customer, out, currency, points, entry, outlet, funder, order, keep):
     """Take points from the lots and return what no lot covers; funder -1 is each lot's own."""
@@ -200,7 +200,7 @@ def take(customer, out, currency, points, entry, outlet, funder, order, keep):
             purse.head += 1
     return points
 
-# %% ../nbs/api/11_points.ipynb #c016
+# %% ../nbs/api/11_points.ipynb #c021
 @compiled
 def owe(customer, out, currency, points, entry, funder, order):
     """Post what no lot covers as a deficit."""
@@ -210,7 +210,7 @@ def owe(customer, out, currency, points, entry, funder, order):
         purse.balance -= points
         post_without_lot(customer, out, currency, entry, -points, funder, order)
 
-# %% ../nbs/api/11_points.ipynb #c017
+# %% ../nbs/api/11_points.ipynb #c022
 @compiled
 def expire(customer, out, currency):
     """Post as expired every lot whose last day is over."""
@@ -224,7 +224,7 @@ def expire(customer, out, currency):
             purse.balance -= points
             post(customer, out, currency, EXPIRY, -points, lot, NO_OUTLET, lot.funder, NULL, 0)
 
-
+# %% ../nbs/api/11_points.ipynb #c023
 @compiled
 def next_expiry(purse):
     """Return the day at whose start the next lot expires, or NEVER."""
@@ -232,7 +232,7 @@ def next_expiry(purse):
         return NEVER
     return purse.lot[purse.head].expires_on + 1
 
-# %% ../nbs/api/11_points.ipynb #c021
+# %% ../nbs/api/11_points.ipynb #c027
 @compiled
 def order_of(customer, order):
     """Return the number of an order, adding it where it is new."""
@@ -248,7 +248,7 @@ def order_of(customer, order):
         customer.n_orders += 1
     return customer.keyed.value[at]
 
-# %% ../nbs/api/11_points.ipynb #c022
+# %% ../nbs/api/11_points.ipynb #c028
 @compiled
 def granted_on(customer, order, currency):
     """Return the points already granted on an order in a currency."""
@@ -260,7 +260,7 @@ def granted_on(customer, order, currency):
         at = customer.redemption[at].next
     return points
 
-
+# %% ../nbs/api/11_points.ipynb #c029
 @compiled
 def keep_redemption(customer, order, currency, granted, amount_fen, part):
     """Remember a redemption and its parts, for a return of the order."""
@@ -282,7 +282,7 @@ def keep_redemption(customer, order, currency, granted, amount_fen, part):
         customer.redemption[order.last_redemption].next = at
     order.last_redemption = at
 
-# %% ../nbs/api/11_points.ipynb #c023
+# %% ../nbs/api/11_points.ipynb #c030
 @compiled
 def redeem(customer, rules, out, event):
     """Spend points on an order."""
@@ -312,7 +312,7 @@ def redeem(customer, rules, out, event):
         take(customer, out, event.currency, granted, REDEMPTION_ENTRY, ORDER_OUTLET, -1, event.order, 1)
         keep_redemption(customer, order, event.currency, granted, event.amount_fen, part)
 
-# %% ../nbs/api/11_points.ipynb #c027
+# %% ../nbs/api/11_points.ipynb #c034
 @compiled
 def exchange(customer, rules, out, event):
     """Spend points at an outlet other than an order, whole or not at all."""
@@ -332,7 +332,7 @@ def exchange(customer, rules, out, event):
     else:
         take(customer, out, event.currency, event.points, REDEMPTION_ENTRY, outlet, -1, event.order, 0)
 
-# %% ../nbs/api/11_points.ipynb #c028
+# %% ../nbs/api/11_points.ipynb #c035
 @compiled
 def penalise(customer, out, event):
     """Take a penalty, at most the balance (F15, F16)."""
@@ -341,7 +341,7 @@ def penalise(customer, out, event):
     if allowed < event.points:
         decline(customer, out, event.kind, event.currency, event.points - allowed, SHORTFALL, event.order)
 
-
+# %% ../nbs/api/11_points.ipynb #c036
 @compiled
 def transfer(customer, rules, out, event, inward):
     """Move stolen points in or out; what no lot covers is owed, so that transfers sum to zero."""
@@ -354,7 +354,7 @@ def transfer(customer, rules, out, event, inward):
             left = take(customer, out, currency, event.points, TRANSFER_OUT, NO_OUTLET, -1, event.order, 0)
             owe(customer, out, currency, left, TRANSFER_OUT, PLATFORM, event.order)
 
-# %% ../nbs/api/11_points.ipynb #c030
+# %% ../nbs/api/11_points.ipynb #c038
 @compiled
 def give_back_part(customer, out, currency, part, points, kind, order):
     """Post one part back to its lot, or decline it where its time is over."""
@@ -368,7 +368,7 @@ def give_back_part(customer, out, currency, part, points, kind, order):
         add_to_lot(customer, purse, points - repaid, part.expires_on, part.number, part.accrued_on, part.funder)
     post(customer, out, currency, REINSTATEMENT, points, part, ORDER_OUTLET, part.funder, order, repaid)
 
-
+# %% ../nbs/api/11_points.ipynb #c039
 @compiled
 def give_back(customer, out, redemption, points, kind, order):
     """Give back points of a redemption, going on from the part at which the last return stopped."""
@@ -384,7 +384,7 @@ def give_back(customer, out, redemption, points, kind, order):
             redemption.part += 1
             redemption.part_used = 0
 
-# %% ../nbs/api/11_points.ipynb #c032
+# %% ../nbs/api/11_points.ipynb #c041
 @compiled
 def claw_back(customer, rules, out, currency, earning, funder, order):
     """Take back what a line earned."""

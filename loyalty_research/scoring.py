@@ -76,7 +76,7 @@ def ratio(amount, num, den, half_even):
             whole += 1
     return whole
 
-
+# %% ../nbs/api/10_scoring.ipynb #c012
 @compiled
 def step_points(rules, start, stop, value):
     """Return the points of the highest step that a value reaches; 0 below the first."""
@@ -86,7 +86,7 @@ def step_points(rules, start, stop, value):
             points = rules.step[i].points
     return points
 
-# %% ../nbs/api/10_scoring.ipynb #c013
+# %% ../nbs/api/10_scoring.ipynb #c014
 @compiled
 def lengthen_run(counter, day):
     """Count a run of days and return its length; 0 on a day already counted."""
@@ -96,7 +96,7 @@ def lengthen_run(counter, day):
     counter.run_day = day
     return counter.run
 
-# %% ../nbs/api/10_scoring.ipynb #c015
+# %% ../nbs/api/10_scoring.ipynb #c016
 @compiled
 def find_line(customer, order, item):
     """Return the number of the line that an act names (item null: the order's first), or -1."""
@@ -108,7 +108,7 @@ def find_line(customer, order, item):
     at = find_key(customer.keyed, TAG_ORDER, order, 0)
     return -1 if at < 0 else customer.orders[customer.keyed.value[at]].first_line
 
-
+# %% ../nbs/api/10_scoring.ipynb #c017
 @compiled
 def review_points(customer, rules, rule, event):
     """Return the step of the amount of the line that a review names; the lowest step without such a line."""
@@ -117,7 +117,7 @@ def review_points(customer, rules, rule, event):
         return rules.step[rule.step_start].points
     return step_points(rules, rule.step_start, rule.step_stop, customer.line[line].amount_fen)
 
-# %% ../nbs/api/10_scoring.ipynb #c016
+# %% ../nbs/api/10_scoring.ipynb #c018
 @compiled
 def purchase_points(customer, rules, number, event):
     """Return the points of a rule that looks at an order line."""
@@ -135,7 +135,7 @@ def purchase_points(customer, rules, number, event):
         return 0
     return rule.points
 
-# %% ../nbs/api/10_scoring.ipynb #c017
+# %% ../nbs/api/10_scoring.ipynb #c019
 @compiled
 def matches(rule, event):
     """Return whether a rule looks at this event at all: its dates, amount, channels, goods or virtual goods, currency."""
@@ -147,7 +147,7 @@ def matches(rule, event):
         return False
     return rule.channels == 0 or (rule.channels & event.channels) != 0
 
-# %% ../nbs/api/10_scoring.ipynb #c018
+# %% ../nbs/api/10_scoring.ipynb #c020
 @compiled
 def wanted_points(customer, rules, number, event):
     """Return what a rule would award for an event if it had no caps."""
@@ -169,7 +169,7 @@ def wanted_points(customer, rules, number, event):
         points = points * (component.boost_den + component.boost_num * customer.score.reputation) // component.boost_den
     return points
 
-# %% ../nbs/api/10_scoring.ipynb #c020
+# %% ../nbs/api/10_scoring.ipynb #c022
 @compiled
 def start_periods(counter, rules, day):
     """Begin new counts where a new day, month or year has begun."""
@@ -184,7 +184,7 @@ def start_periods(counter, rules, day):
         counter.year = rules.year[day - FIRST_DAY]
         counter.in_year = 0
 
-# %% ../nbs/api/10_scoring.ipynb #c021
+# %% ../nbs/api/10_scoring.ipynb #c023
 CAP_ORDER, CAP_CATEGORY, CAP_SHOP = 0, 1, 2
 
 
@@ -195,13 +195,13 @@ def keyed_count(keyed, number, dimension, code, period):
         return -1
     return find_or_add_key(keyed, TAG_CAP + dimension + 8 * number, code, period, 0)
 
-# %% ../nbs/api/10_scoring.ipynb #c022
+# %% ../nbs/api/10_scoring.ipynb #c024
 @compiled
 def room_under(points, cap, used):
     """Return the part of an award that still fits under a cap; no cap is -1."""
     return points if cap < 0 else max(min(points, cap - used), 0)
 
-# %% ../nbs/api/10_scoring.ipynb #c023
+# %% ../nbs/api/10_scoring.ipynb #c025
 @compiled
 def award(customer, rules, number, event, wanted):
     """Return what the caps of a rule leave of an award, and count it against each of them."""
@@ -233,14 +233,14 @@ def award(customer, rules, number, event, wanted):
         keyed.value[in_shop] += points
     return points
 
-# %% ../nbs/api/10_scoring.ipynb #c027
+# %% ../nbs/api/10_scoring.ipynb #c029
 @compiled
 def change_score(score, day):
     """Note that the score may have changed on a day."""
     if day < score.changed_on:
         score.changed_on = day
 
-
+# %% ../nbs/api/10_scoring.ipynb #c030
 @compiled
 def count_trailing(score, component, drop_on, points):
     """Put a trailing award into the queue."""
@@ -254,7 +254,7 @@ def count_trailing(score, component, drop_on, points):
     score.queue_points[last, component] += points
     score.trailing[component] += points
 
-# %% ../nbs/api/10_scoring.ipynb #c028
+# %% ../nbs/api/10_scoring.ipynb #c031
 @compiled
 def count_award(score, rules, rule, day, points):
     """Let an award count from its day on."""
@@ -264,7 +264,7 @@ def count_award(score, rules, rule, day, points):
         score.lifetime[rule.component] += points
     change_score(score, day)
 
-# %% ../nbs/api/10_scoring.ipynb #c029
+# %% ../nbs/api/10_scoring.ipynb #c032
 @compiled
 def uncount_award(score, rules, rule, awarded_on, today, points):
     """Take an award out of the values from today on; one that has dropped out already is left alone."""
@@ -282,7 +282,7 @@ def uncount_award(score, rules, rule, awarded_on, today, points):
             score.trailing[rule.component] -= points
     change_score(score, today)
 
-# %% ../nbs/api/10_scoring.ipynb #c030
+# %% ../nbs/api/10_scoring.ipynb #c033
 @compiled
 def drop_until(score, rules, day):
     """Take out the trailing awards that no longer count on a day."""
@@ -292,7 +292,7 @@ def drop_until(score, rules, day):
         score.queue_head = (score.queue_head + 1) % WINDOW_DAYS
         score.queue_n -= 1
 
-# %% ../nbs/api/10_scoring.ipynb #c032
+# %% ../nbs/api/10_scoring.ipynb #c035
 @compiled
 def anniversary_of(rules, first_day, years):
     """Return the day number of an anniversary, clipped to the month's last day."""
@@ -301,7 +301,7 @@ def anniversary_of(rules, first_day, years):
     length = rules.month_start[month + 12 * years + 1] - start
     return start + min(first_day - rules.month_start[month], length - 1)
 
-
+# %% ../nbs/api/10_scoring.ipynb #c036
 @compiled
 def begin_tenure(customer, rules, number, event):
     """Wait for the first anniversary of the first order that the rule sees."""
@@ -310,7 +310,7 @@ def begin_tenure(customer, rules, number, event):
         score.tenure_from = event.day
         score.anniversary = anniversary_of(rules, event.day, 1)
 
-# %% ../nbs/api/10_scoring.ipynb #c033
+# %% ../nbs/api/10_scoring.ipynb #c037
 @compiled
 def anniversaries_until(customer, rules, day):
     """Add the tenure of every anniversary up to a day."""
@@ -322,7 +322,7 @@ def anniversaries_until(customer, rules, day):
                 score.lifetime[rules.award[number].component] += rules.award[number].points
         score.anniversary = anniversary_of(rules, score.tenure_from, score.years + 1)
 
-# %% ../nbs/api/10_scoring.ipynb #c035
+# %% ../nbs/api/10_scoring.ipynb #c039
 @compiled
 def set_state(customer, rules, number, event, stands):
     """Let an account state stand or fall; points count while any of the rule's items stands."""
@@ -338,7 +338,7 @@ def set_state(customer, rules, number, event, stands):
         customer.score.standing[rule.component] += -rule.points if before else rule.points
         change_score(customer.score, event.day)
 
-# %% ../nbs/api/10_scoring.ipynb #c036
+# %% ../nbs/api/10_scoring.ipynb #c040
 @compiled
 def set_level(customer, rules, number, event):
     """Let a level replace the one before."""
@@ -349,7 +349,7 @@ def set_level(customer, rules, number, event):
         counter.level = event.points
         change_score(customer.score, event.day)
 
-# %% ../nbs/api/10_scoring.ipynb #c038
+# %% ../nbs/api/10_scoring.ipynb #c042
 @compiled
 def value_score(customer, rules, day):
     """Write the components and the total of a day, struck at its end."""
@@ -368,7 +368,7 @@ def value_score(customer, rules, day):
         total += value
     score.total = total
 
-# %% ../nbs/api/10_scoring.ipynb #c039
+# %% ../nbs/api/10_scoring.ipynb #c043
 @compiled
 def next_value_day(score, rules):
     """Return the next day on which the score has to be valued: after a change, a drop out of the window, an anniversary."""
@@ -377,7 +377,7 @@ def next_value_day(score, rules):
         day = min(day, score.queue_day[score.queue_head])
     return NEVER if day == NEVER else rules.value_on[day - FIRST_DAY]
 
-# %% ../nbs/api/10_scoring.ipynb #c040
+# %% ../nbs/api/10_scoring.ipynb #c044
 @compiled
 def write_score(customer, rules, out, day):
     """Write the values as a row."""
@@ -388,7 +388,7 @@ def write_score(customer, rules, out, day):
     for i in range(rules.n_components):
         row.value[i] = customer.score.value[i]
 
-
+# %% ../nbs/api/10_scoring.ipynb #c045
 @compiled
 def post_value(customer, rules, out, day):
     """Value the score of a day, and post a row if it is the first or a component changed."""

@@ -195,7 +195,7 @@ def find_key(keyed, tag, first, second):
     """Return the position of a key, or -1."""
     return keyed.slot[slot_of(keyed, tag, first, second)] - 1
 
-
+# %% ../nbs/api/03_state.ipynb #c024
 @compiled
 def grow(keyed):
     """Double the table and put every key in its new slot."""
@@ -205,7 +205,7 @@ def grow(keyed):
     for at in range(keyed.n):
         keyed.slot[slot_of(keyed, keyed.tag[at], keyed.first[at], keyed.second[at])] = at + 1
 
-# %% ../nbs/api/03_state.ipynb #c024
+# %% ../nbs/api/03_state.ipynb #c025
 @compiled
 def find_or_add_key(keyed, tag, first, second, value):
     """Return the position of a key, adding it with a value where it is new."""
@@ -224,7 +224,7 @@ def find_or_add_key(keyed, tag, first, second, value):
     keyed.slot[slot] = at + 1
     return at
 
-# %% ../nbs/api/03_state.ipynb #c025
+# %% ../nbs/api/03_state.ipynb #c026
 @compiled
 def clear_keys(keyed):
     """Empty the table."""
@@ -233,7 +233,7 @@ def clear_keys(keyed):
     for slot in range(KEYED_START):
         keyed.slot[slot] = 0
 
-# %% ../nbs/api/03_state.ipynb #c028
+# %% ../nbs/api/03_state.ipynb #c029
 @compiled
 def clear_score(score, counters, n_awards):
     """Forget a customer's score."""
@@ -249,7 +249,7 @@ def clear_score(score, counters, n_awards):
         counters[i].day = counters[i].month = counters[i].year = counters[i].run_day = -NEVER
         counters[i].run = counters[i].items = counters[i].level = 0
 
-# %% ../nbs/api/03_state.ipynb #c029
+# %% ../nbs/api/03_state.ipynb #c030
 @compiled
 def clear_customer(customer, rules):
     """Forget everything: the state of a customer before the first event."""
@@ -263,24 +263,24 @@ def clear_customer(customer, rules):
         purse.balance = purse.pending = purse.deficit = 0
         purse.head = purse.tail = purse.last_number = 0
 
-# %% ../nbs/api/03_state.ipynb #c031
+# %% ../nbs/api/03_state.ipynb #c032
 def least_score(above, from_) -> int:
     """Return the least whole number that passes an edge; a step without an edge holds everything."""
     if above is not None:
         return floor(above.exact) + 1
     return ceil(from_.exact) if from_ is not None else -(2**62)
 
-
+# %% ../nbs/api/03_state.ipynb #c033
 def whole(number, otherwise: int = -1) -> int:
     """Return a number of the scheme as a whole number, rounded down; `otherwise` where there is none."""
     return otherwise if number is None else floor(number.exact)
 
-
+# %% ../nbs/api/03_state.ipynb #c034
 def day_or(date, otherwise: int) -> int:
     """Return the day number of a date, or `otherwise` where there is none."""
     return otherwise if date is None else day_number(date)
 
-# %% ../nbs/api/03_state.ipynb #c032
+# %% ../nbs/api/03_state.ipynb #c035
 def set_award(award, rule, names: dict, channels: dict, steps: list) -> None:
     """Write what an award rule and an earn rule have in common."""
     award["component"] = award["currency"] = -1
@@ -305,7 +305,7 @@ def set_award(award, rule, names: dict, channels: dict, steps: list) -> None:
         steps.append((least, whole(step.points)))
     award["step_stop"] = len(steps)
 
-# %% ../nbs/api/03_state.ipynb #c033
+# %% ../nbs/api/03_state.ipynb #c036
 def named_items(scheme) -> dict[str, int]:
     """Return the numbers of the names that item_id can carry: outlets first, then verifications and accounts."""
     names = {outlet: number for number, outlet in enumerate(OUTLETS)}
@@ -314,7 +314,7 @@ def named_items(scheme) -> dict[str, int]:
             names.setdefault(item, len(names))
     return names
 
-
+# %% ../nbs/api/03_state.ipynb #c037
 def named_channels(scheme) -> dict[str, int]:
     """Return the numbers of the channels that the scheme's rules name; the first stands for a null channel."""
     channels = dict.fromkeys(scheme.score.channels or ()) if scheme.score else {}
@@ -322,13 +322,13 @@ def named_channels(scheme) -> dict[str, int]:
         channels.update(dict.fromkeys(rule.channels or ()))
     return {channel: number for number, channel in enumerate(channels)}
 
-
+# %% ../nbs/api/03_state.ipynb #c038
 def named_shops(scheme) -> dict[str, int]:
     """Return the numbers of the shops that the scheme's redemption rules name."""
     shops = [cap.name for currency in scheme.currencies if currency.redeem for cap in currency.redeem.shops or ()]
     return {shop: number for number, shop in enumerate(dict.fromkeys(shops))}
 
-# %% ../nbs/api/03_state.ipynb #c034
+# %% ../nbs/api/03_state.ipynb #c039
 def set_components(rules, score) -> None:
     """Write the components, and the order in which a cap by another component can be applied."""
     names = [component.name for component in score.components]
@@ -346,7 +346,7 @@ def set_components(rules, score) -> None:
         order += [i for i in range(len(names)) if i not in order and rules["component"][i]["cap_by"] in (-1, *order)][:1]
     rules["component_order"][: len(order)] = order
 
-# %% ../nbs/api/03_state.ipynb #c035
+# %% ../nbs/api/03_state.ipynb #c040
 def expiry_table(periods) -> np.ndarray:
     """Return the last day of use of a lot accrued on each day of the calendar; NEVER where it does not expire."""
     days = all_days()
@@ -365,7 +365,7 @@ def expiry_table(periods) -> np.ndarray:
         table[start:stop] = until[start:stop].astype(np.int64)
     return table.astype(np.int32)
 
-# %% ../nbs/api/03_state.ipynb #c036
+# %% ../nbs/api/03_state.ipynb #c041
 def set_currency(row, currency, shops: dict) -> None:
     """Write the rules of spending and losing one currency."""
     value_fen = currency.value_cny.exact * 100
@@ -390,7 +390,7 @@ def set_currency(row, currency, shops: dict) -> None:
             row["gate"][OUTLETS.index(outlet.name)] = least_score(outlet.gate.above, outlet.gate.from_)
     row["expires_on"] = expiry_table(currency.periods)
 
-# %% ../nbs/api/03_state.ipynb #c037
+# %% ../nbs/api/03_state.ipynb #c042
 def set_calendar(rules, scheme) -> None:
     """Write what each day of the calendar means to the scheme."""
     days = all_days()
@@ -402,7 +402,7 @@ def set_calendar(rules, scheme) -> None:
     months = np.arange(MONTHS).astype("datetime64[M]")
     rules["month_start"] = months.astype("datetime64[D]").astype(np.int64)
 
-# %% ../nbs/api/03_state.ipynb #c038
+# %% ../nbs/api/03_state.ipynb #c043
 def set_ladders(rules, scheme) -> None:
     """Write the tiers and the fees of the plans."""
     rules["n_tiers"], rules["n_plans"] = len(scheme.tiers), len(scheme.plans)
@@ -415,14 +415,14 @@ def set_ladders(rules, scheme) -> None:
             fee_row["least"], fee_row["fen"] = least_score(fee.above, fee.from_), floor(fee.cny.exact * 100)
             fee_row["valid_from"], fee_row["valid_until"] = day_or(fee.valid_from, -NEVER), day_or(fee.valid_until, NEVER)
 
-# %% ../nbs/api/03_state.ipynb #c039
+# %% ../nbs/api/03_state.ipynb #c044
 def set_score_award(award, rule, score, score_channels: int) -> None:
     """Write where an award of the score goes, and the score's channels where the rule names none of its own."""
     award["component"] = [component.name for component in score.components].index(rule.component)
     award["window"] = WINDOWS.index(rule.window)
     award["channels"] = award["channels"] or score_channels
 
-
+# %% ../nbs/api/03_state.ipynb #c045
 def set_earning(award, rule, number: int, currency) -> None:
     """Write where an earning of a currency goes."""
     award["currency"] = number
@@ -430,13 +430,13 @@ def set_earning(award, rule, number: int, currency) -> None:
     award["funder"] = FUNDERS.index(rule.funded_by)
     award["half_even"] = currency.rounding == "half_even"
 
-# %% ../nbs/api/03_state.ipynb #c040
+# %% ../nbs/api/03_state.ipynb #c046
 def fitted(scheme, what: str, n: int, capacity: int) -> None:
     """Refuse a scheme beyond a capacity of the machine."""
     if n > capacity:
         raise SchemeError(f"{scheme.key}: {n} {what}, and the rule machine holds {capacity}; merge some.")
 
-# %% ../nbs/api/03_state.ipynb #c041
+# %% ../nbs/api/03_state.ipynb #c047
 def set_entries(rules, scheme, listed: list) -> None:
     """List, for each kind of event, what it sets off, in the order of the file."""
     entries: list[tuple[int, int]] = []
@@ -456,7 +456,7 @@ def set_entries(rules, scheme, listed: list) -> None:
     for row, (number, action) in zip(rules["entry"], entries):
         row["award"], row["action"] = number, action
 
-# %% ../nbs/api/03_state.ipynb #c042
+# %% ../nbs/api/03_state.ipynb #c048
 def number_slots(rules, scheme) -> None:
     """Give each rate of the score, and each earning of an order line, its place in the line's record."""
     rates = earnings = 0
@@ -469,7 +469,7 @@ def number_slots(rules, scheme) -> None:
     fitted(scheme, "score rules with a rate", rates, RATES)
     fitted(scheme, f"earn rules on {EVENT_KINDS[order]}", on_orders, EARNINGS)
 
-# %% ../nbs/api/03_state.ipynb #c043
+# %% ../nbs/api/03_state.ipynb #c049
 def compile_rules(scheme) -> np.ndarray:
     """Return the rule tables of a scheme: one record of layout RULES.
 

@@ -24,7 +24,7 @@ def place(rules, score):
             tier = number
     return tier
 
-
+# %% ../nbs/api/12_tiers.ipynb #c006
 @compiled
 def change_of(before, tier):
     """Return how a customer got from one tier (-1: none yet) to another."""
@@ -32,7 +32,7 @@ def change_of(before, tier):
         return JOINED
     return UP if tier > before else (DOWN if tier < before else KEPT)
 
-# %% ../nbs/api/12_tiers.ipynb #c006
+# %% ../nbs/api/12_tiers.ipynb #c007
 @compiled
 def write_tier(customer, out, day, tier, change):
     """Write a tier row."""
@@ -43,7 +43,7 @@ def write_tier(customer, out, day, tier, change):
     row.tier = tier
     row.change = change
 
-
+# %% ../nbs/api/12_tiers.ipynb #c008
 @compiled
 def post_tier(customer, rules, out, day):
     """Place the settled score, and post a row at the first settlement and where the tier changed."""
@@ -52,7 +52,7 @@ def post_tier(customer, rules, out, day):
         write_tier(customer.index, out, day, tier, change_of(customer.score.tier, tier))
         customer.score.tier = tier
 
-# %% ../nbs/api/12_tiers.ipynb #c010
+# %% ../nbs/api/12_tiers.ipynb #c012
 def invite(scores: pd.DataFrame, members: pd.Series, least: int, members_a_seat: int) -> pd.DataFrame:
     """Return who holds a seat of an invited tier, and from when to when.
 
@@ -89,7 +89,7 @@ def invite(scores: pd.DataFrame, members: pd.Series, least: int, members_a_seat:
         holders = standing | set(invited)
     return pd.DataFrame(rows, columns=["customer_id", "settled_on", "holds"])
 
-# %% ../nbs/api/12_tiers.ipynb #c013
+# %% ../nbs/api/12_tiers.ipynb #c015
 def seat_tiers(tiers: pd.DataFrame, seats: pd.DataFrame, invited: int) -> pd.DataFrame:
     """Return the tier rows of seat holders: the invited tier while they hold a seat, their place on the ladder otherwise.
 
@@ -117,7 +117,7 @@ def seat_tiers(tiers: pd.DataFrame, seats: pd.DataFrame, invited: int) -> pd.Dat
     both["change"] = np.select([before < 0, both["tier"] > before, both["tier"] < before], [JOINED, UP, DOWN], KEPT)
     return both.loc[both["change"] != KEPT, ["customer_id", "settled_on", "tier", "change"]].reset_index(drop=True)
 
-# %% ../nbs/api/12_tiers.ipynb #c016
+# %% ../nbs/api/12_tiers.ipynb #c018
 def list_benefits(scheme, score: int, tier: str | None = None) -> pd.DataFrame:
     """Return the benefits of a scheme, and which of them a settled score opens.
 
