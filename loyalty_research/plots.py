@@ -201,6 +201,7 @@ def add_mark(ax, at: float, text: str, *, axis: str = "y", side: str = "right"):
     """
     style = {"color": QUIET, "linewidth": 1, "linestyle": (0, (4, 3)), "zorder": 1.5}
     right = side == "right"
+    at = (ax.convert_yunits if axis == "y" else ax.convert_xunits)(at)
     if axis == "y":
         ax.axhline(at, **style)
         write(ax, text, (right, at), (-2 if right else 2, 2), QUIET, xycoords=ax.get_yaxis_transform(), ha=side, va="bottom")
@@ -658,7 +659,7 @@ def plot_ranges(table: pd.DataFrame, *, x_label: str, title: str = "", log_x: bo
     return ax
 
 # %% ../nbs/api/05_plots.ipynb #c047
-def save_result(name: str, result) -> Path | None:
+def save_result(name: str, result) -> None:
     """Write a table or a chart into the folder of the running study.
 
     Parameters
@@ -667,11 +668,6 @@ def save_result(name: str, result) -> Path | None:
         File name without extension.
     result : DataFrame, Axes or Figure
         A table is written as CSV (with its index where that has a name), a chart as PNG.
-
-    Returns
-    -------
-    Path or None
-        The file; None outside of `make study`, where nothing is written.
 
     Raises
     ------
@@ -682,10 +678,9 @@ def save_result(name: str, result) -> Path | None:
     if not is_table and not hasattr(figure, "savefig"):
         raise ValueError(f"{name}: a result is a DataFrame, an Axes or a Figure, not {type(result).__name__}.")
     if not os.environ.get("LR_STUDY_DIR"):
-        return None
+        return
     path = Path(os.environ["LR_STUDY_DIR"], f"{name}.csv" if is_table else f"{name}.png")
     if is_table:
         result.to_csv(path, index=any(result.index.names), lineterminator="\n")
     else:
         figure.savefig(path, metadata={"Software": None})
-    return path

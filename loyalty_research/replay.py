@@ -2,8 +2,8 @@
 
 # %% auto #0
 __all__ = ['FAILURES', 'PART_ROWS', 'TABLES', 'NULLABLE_IDS', 'FLOWS', 'STOCKS', 'POLICIES', 'event_at', 'value_days',
-           'replay_customer', 'replay_customers', 'translate', 'columns_of', 'scratch', 'run_part', 'closed',
-           'as_dates', 'as_times', 'as_ids', 'event_ids', 'entries_table', 'declined_table', 'scores_table',
+           'replay_customer', 'replay_customers', 'translate', 'columns_of', 'check_size', 'scratch', 'run_part',
+           'closed', 'as_dates', 'as_times', 'as_ids', 'event_ids', 'entries_table', 'declined_table', 'scores_table',
            'tiers_table', 'fees_table', 'tables_of', 'empty_part', 'to_frame', 'Rows', 'instant', 'asked_days',
            'Ledger', 'as_period', 'count_flows', 'stack_flows', 'Replay', 'run', 'end_of', 'replay', 'score', 'ledger',
            'place_scores', 'assign_tiers', 'until_day', 'add_invitations', 'candidates_of', 'add_redemptions',
@@ -122,6 +122,16 @@ def columns_of(part: Part, scheme: Scheme) -> tuple:
             translate(part, "item_id", named_items(scheme), -1, -1), translate(part, "shop", named_shops(scheme), -1, -1))
 
 # %% ../nbs/api/20_replay.ipynb #c011
+def check_size(part: Part, rules: np.ndarray) -> None:
+    """Refuse amounts whose product with a rate of the scheme would not fit 64 bits."""
+    table = rules[0]
+    most = max([1, *table["award"]["num"].tolist(), *table["currency"]["cap_num"].tolist(), *table["currency"]["shop_num"].ravel().tolist()])
+    largest = int(part.amount_fen.max(initial=0))
+    if largest * most >= 2**63:
+        raise EventError(f"An amount of {largest / 100:,.2f} CNY times a rate of the scheme would overflow 64 bits; mend the amount, or give the rate "
+                         "fewer decimals.")
+
+# %% ../nbs/api/20_replay.ipynb #c012
 FAILURES = {
     1: "more unexpired lots of one currency", 2: "more order lines", 3: "more orders", 4: "more redemptions", 5: "more different orders, items, categories and shops"}
 _local = threading.local()
@@ -133,12 +143,13 @@ def scratch() -> tuple[np.ndarray, np.ndarray]:
         _local.records = new_record(CUSTOMER), new_record(OUTPUT)
     return _local.records
 
-# %% ../nbs/api/20_replay.ipynb #c012
+# %% ../nbs/api/20_replay.ipynb #c013
 def run_part(part: Part, scheme: Scheme, rules: np.ndarray, until: int, days: np.ndarray) -> Iterator[np.ndarray]:
     """Run a part and yield the filled buffers, one time or more; a buffer is overwritten by the next."""
     customer, out = scratch()
     out[0]["customer"] = 0
     out[0]["row"] = -1
+    check_size(part, rules)
     columns = columns_of(part, scheme)
     done = 0
     while done == 0:
@@ -154,37 +165,37 @@ def run_part(part: Part, scheme: Scheme, rules: np.ndarray, until: int, days: np
                                "buffers can take at once; split the log into shorter spans for such accounts, or leave them out.")
         yield out[0]
 
-# %% ../nbs/api/20_replay.ipynb #c014
+# %% ../nbs/api/20_replay.ipynb #c015
 def closed(codes: np.ndarray, words: Sequence[str]) -> pa.Array:
     """Return codes of a closed vocabulary as a dictionary column; below 0 is null."""
     codes = codes.astype(np.int8)
     return pa.DictionaryArray.from_arrays(pa.array(codes, mask=codes < 0), pa.array(list(words), pa.string()))
 
-# %% ../nbs/api/20_replay.ipynb #c015
+# %% ../nbs/api/20_replay.ipynb #c016
 def as_dates(days: np.ndarray) -> pa.Array:
     """Return day numbers as timestamps; NEVER is null."""
     days = days.astype(np.int64)
     return pa.array(np.where(np.abs(days) == NEVER, 0, days) * DAY_US, mask=np.abs(days) == NEVER).cast(pa.timestamp("us"))
 
-# %% ../nbs/api/20_replay.ipynb #c016
+# %% ../nbs/api/20_replay.ipynb #c017
 def as_times(times: np.ndarray) -> pa.Array:
     """Return microseconds as timestamps."""
     return pa.array(times.astype(np.int64)).cast(pa.timestamp("us"))
 
-# %% ../nbs/api/20_replay.ipynb #c017
+# %% ../nbs/api/20_replay.ipynb #c018
 def as_ids(codes: np.ndarray, names: pa.Array | None) -> pa.Array:
     """Return the ids behind codes; NULL is null."""
     taken = pa.array(codes.astype(np.int64), mask=codes == NULL)
     return taken if names is None else names.take(taken)
 
-# %% ../nbs/api/20_replay.ipynb #c018
+# %% ../nbs/api/20_replay.ipynb #c019
 def event_ids(part: Part, rows: np.ndarray, like: pa.DataType) -> pa.Array:
     """Return the ids of the events at rows; null where time alone acted."""
     if part.event_id is None:
         return pa.nulls(len(rows), like)
     return part.event_id.take(pa.array(rows.astype(np.int64), mask=rows < 0))
 
-# %% ../nbs/api/20_replay.ipynb #c019
+# %% ../nbs/api/20_replay.ipynb #c020
 def entries_table(out, part: Part, scheme: Scheme, event_type: pa.DataType) -> pa.Table:
     """Return the ledger rows of a buffer."""
     rows = out["entry"][: out["n_entries"]]
@@ -198,7 +209,7 @@ def entries_table(out, part: Part, scheme: Scheme, event_type: pa.DataType) -> p
         "order_id": as_ids(rows["order"], part.names["order_id"]), "event_id": event_ids(part, rows["row"], event_type),
         "balance": pa.array(rows["balance"].copy()), "repaid": pa.array(rows["repaid"].copy())})
 
-# %% ../nbs/api/20_replay.ipynb #c020
+# %% ../nbs/api/20_replay.ipynb #c021
 def declined_table(out, part: Part, scheme: Scheme, event_type: pa.DataType) -> pa.Table:
     """Return the declined rows of a buffer."""
     rows = out["declined"][: out["n_declined"]]
@@ -209,7 +220,7 @@ def declined_table(out, part: Part, scheme: Scheme, event_type: pa.DataType) -> 
         "reason": closed(rows["reason"], REASONS), "order_id": as_ids(rows["order"], part.names["order_id"]),
         "event_id": event_ids(part, rows["row"], event_type)})
 
-# %% ../nbs/api/20_replay.ipynb #c021
+# %% ../nbs/api/20_replay.ipynb #c022
 def scores_table(out, part: Part, scheme: Scheme) -> pa.Table:
     """Return the score rows of a buffer."""
     rows = out["score"][: out["n_scores"]]
@@ -220,7 +231,7 @@ def scores_table(out, part: Part, scheme: Scheme) -> pa.Table:
         **{name: pa.array(values[:, i].copy()) for i, name in enumerate(names)},
         "score": pa.array(values.sum(axis=1, dtype=np.int64))})
 
-# %% ../nbs/api/20_replay.ipynb #c022
+# %% ../nbs/api/20_replay.ipynb #c023
 def tiers_table(out, part: Part, scheme: Scheme) -> pa.Table:
     """Return the tier rows of a buffer."""
     rows = out["tier"][: out["n_tiers"]]
@@ -228,7 +239,7 @@ def tiers_table(out, part: Part, scheme: Scheme) -> pa.Table:
         "customer_id": part.customers.take(pa.array(rows["customer"])), "settled_on": as_dates(rows["day"]),
         "tier": closed(rows["tier"], [tier.name for tier in scheme.tiers]), "change": closed(rows["change"], CHANGES)})
 
-# %% ../nbs/api/20_replay.ipynb #c023
+# %% ../nbs/api/20_replay.ipynb #c024
 def fees_table(out, part: Part, scheme: Scheme) -> pa.Table:
     """Return the fee rows of a buffer."""
     rows = out["fee"][: out["n_fees"]]
@@ -236,7 +247,7 @@ def fees_table(out, part: Part, scheme: Scheme) -> pa.Table:
         "customer_id": part.customers.take(pa.array(rows["customer"])), "settled_on": as_dates(rows["day"]),
         "plan": closed(rows["plan"], [plan.name for plan in scheme.plans]), "fee_cny": pa.array(rows["fen"] / 100)})
 
-# %% ../nbs/api/20_replay.ipynb #c024
+# %% ../nbs/api/20_replay.ipynb #c025
 PART_ROWS = 262_144  # small parts keep peak memory low and cost nothing
 TABLES = ("entries", "declined", "scores", "tiers", "fees")
 
@@ -246,7 +257,7 @@ def tables_of(out, part: Part, scheme: Scheme, event_type: pa.DataType) -> dict[
     return {"entries": entries_table(out, part, scheme, event_type), "declined": declined_table(out, part, scheme, event_type),
             "scores": scores_table(out, part, scheme), "tiers": tiers_table(out, part, scheme), "fees": fees_table(out, part, scheme)}
 
-# %% ../nbs/api/20_replay.ipynb #c025
+# %% ../nbs/api/20_replay.ipynb #c026
 def empty_part(types) -> Part:
     """Return a part without events, for answers that must have columns and types all the same."""
     none = np.zeros(0, np.int64)
@@ -257,7 +268,7 @@ def empty_part(types) -> Part:
                 names={column: pa.array([], pa.string()) if pa.types.is_string(types[column]) else None for column in coded},
                 event_id=None)
 
-# %% ../nbs/api/20_replay.ipynb #c027
+# %% ../nbs/api/20_replay.ipynb #c028
 NULLABLE_IDS = ("lot_id", "order_id", "event_id")
 
 
@@ -270,7 +281,7 @@ def to_frame(table: pa.Table) -> pd.DataFrame:
         frame.insert(table.column_names.index(name), name, table.column(name).to_pandas(types_mapper={pa.int64(): pd.Int64Dtype()}.get))
     return frame
 
-# %% ../nbs/api/20_replay.ipynb #c028
+# %% ../nbs/api/20_replay.ipynb #c029
 class Rows:
     """The rows of one kind of result, as parts in order: in memory, or as Parquet files of a folder."""
 
@@ -299,7 +310,7 @@ class Rows:
         tables = list(self)
         return to_frame(pa.concat_tables(tables) if tables else self.schema.empty_table())
 
-# %% ../nbs/api/20_replay.ipynb #c030
+# %% ../nbs/api/20_replay.ipynb #c031
 def instant(at, what: str) -> int:
     """Return an instant as microseconds since 1970; a bare date is 00:00 of that day."""
     try:
@@ -313,7 +324,7 @@ def instant(at, what: str) -> int:
         raise EventError(f"{what} is {stamp}, outside the calendar of 1990 to 2110.")
     return microseconds
 
-# %% ../nbs/api/20_replay.ipynb #c031
+# %% ../nbs/api/20_replay.ipynb #c032
 def asked_days(at, scheme: Scheme) -> np.ndarray:
     """Return the days asked for, sorted, and beside each the last valuation day on or before it, as day numbers."""
     days = [at] if isinstance(at, str) or not hasattr(at, "__iter__") else list(at)
@@ -323,7 +334,7 @@ def asked_days(at, scheme: Scheme) -> np.ndarray:
     valued = np.unique(next_settlement(scheme.scored)).astype(np.int64)
     return np.column_stack([asked, valued[np.searchsorted(valued, asked, side="right") - 1]])
 
-# %% ../nbs/api/20_replay.ipynb #c033
+# %% ../nbs/api/20_replay.ipynb #c034
 FLOWS = {"accrual": "points_issued", "redemption": "points_redeemed", "expiry": "points_expired", "clawback": "points_clawed_back",
          "penalty": "points_penalty", "reinstatement": "points_reinstated"}
 
@@ -429,12 +440,12 @@ class Ledger:
                 table = table.drop_columns([column for column in ("repaid",) if column in table.column_names])
                 pq.write_table(table, folder / f"{name}-{number:05d}.parquet")
 
-# %% ../nbs/api/20_replay.ipynb #c034
+# %% ../nbs/api/20_replay.ipynb #c035
 def as_period(freq: str) -> str:
     """Return a period alias: "ME" and "M" are both months."""
     return freq[:-1] if freq in ("ME", "QE", "YE") else freq
 
-# %% ../nbs/api/20_replay.ipynb #c035
+# %% ../nbs/api/20_replay.ipynb #c036
 def count_flows(frame: pd.DataFrame, freq: str) -> pd.DataFrame:
     """Return the sums of one part of a ledger by period and currency."""
     points, entry = frame["points"], frame["entry"].astype(str)
@@ -448,7 +459,7 @@ def count_flows(frame: pd.DataFrame, freq: str) -> pd.DataFrame:
     keys = [frame["time"].dt.to_period(as_period(freq)).rename("time"), frame["currency"].astype(str)]
     return pd.DataFrame(sums).groupby(keys).sum()
 
-# %% ../nbs/api/20_replay.ipynb #c036
+# %% ../nbs/api/20_replay.ipynb #c037
 STOCKS = ["points_pending", "points_outstanding", "deficit_points"]
 
 
@@ -467,7 +478,7 @@ def stack_flows(flows: list[pd.DataFrame], currencies: list[str], until, freq: s
     total["time"] = total["time"].dt.end_time.dt.floor("s").astype("datetime64[us]")
     return total[["time", "currency", *columns]]
 
-# %% ../nbs/api/20_replay.ipynb #c038
+# %% ../nbs/api/20_replay.ipynb #c039
 @dataclass(frozen=True, kw_only=True)
 class Replay:
     """What a scheme made of a log.
@@ -505,7 +516,7 @@ class Replay:
         """Quoted fees: `customer_id, settled_on, plan, fee_cny`; a row wherever the yearly fee changed, none where it is unknown."""
         return self.rows["fees"].frame()
 
-# %% ../nbs/api/20_replay.ipynb #c039
+# %% ../nbs/api/20_replay.ipynb #c040
 def run(events, scheme: Scheme, until=None, at=None) -> tuple[dict[str, Rows], pd.Timestamp | None, object]:
     """Run a log through a scheme and return the rows of each kind, the end, and the folder that holds them if they are on disk."""
     if not isinstance(scheme, Scheme):
@@ -531,7 +542,7 @@ def run(events, scheme: Scheme, until=None, at=None) -> tuple[dict[str, Rows], p
                         rows[name].append(each[name])
     return rows, None if end is None else pd.Timestamp(end, unit="us"), folder
 
-# %% ../nbs/api/20_replay.ipynb #c040
+# %% ../nbs/api/20_replay.ipynb #c041
 def end_of(parts, until, days: np.ndarray) -> int | None:
     """Return the instant up to which a run goes, in microseconds; None for an empty log without one."""
     if len(days):
@@ -540,7 +551,7 @@ def end_of(parts, until, days: np.ndarray) -> int | None:
         return instant(until, "until")
     return None if parts.log.last_time is None else int(np.datetime64(parts.log.last_time, "us").astype(np.int64))
 
-# %% ../nbs/api/20_replay.ipynb #c041
+# %% ../nbs/api/20_replay.ipynb #c042
 def replay(events, scheme: Scheme, until=None) -> Replay:
     """Run a log through a scheme.
 
@@ -577,7 +588,7 @@ def replay(events, scheme: Scheme, until=None) -> Replay:
     ledger = Ledger(scheme=scheme, rows=rows["entries"], declined_rows=rows["declined"], until=end)
     return Replay(scheme=scheme, until=end, ledger=ledger, rows={name: rows[name] for name in ("scores", "tiers", "fees")}, folder=folder)
 
-# %% ../nbs/api/20_replay.ipynb #c042
+# %% ../nbs/api/20_replay.ipynb #c043
 def score(events, scheme: Scheme, at=None) -> pd.DataFrame:
     """Return the scores of a log's customers.
 
@@ -600,7 +611,7 @@ def score(events, scheme: Scheme, at=None) -> pd.DataFrame:
     frame.attrs["until"] = end
     return frame
 
-# %% ../nbs/api/20_replay.ipynb #c043
+# %% ../nbs/api/20_replay.ipynb #c044
 def ledger(events, scheme: Scheme, until=None) -> Ledger:
     """Return the ledger of a log: :func:`replay`, points only.
 
@@ -614,7 +625,7 @@ def ledger(events, scheme: Scheme, until=None) -> Ledger:
     """
     return replay(events, scheme, until).ledger
 
-# %% ../nbs/api/20_replay.ipynb #c048
+# %% ../nbs/api/20_replay.ipynb #c053
 @compiled
 def place_scores(rules, customer, day, score, until_day, tier, settled_on, change):
     """Write the tier, settlement and change of each row of scores; change -1 where it posts nothing."""
@@ -632,7 +643,7 @@ def place_scores(rules, customer, day, score, until_day, tier, settled_on, chang
                 change[i] = change_of(before, tier[i])
             before = tier[i]
 
-# %% ../nbs/api/20_replay.ipynb #c049
+# %% ../nbs/api/20_replay.ipynb #c054
 def assign_tiers(scores: pd.DataFrame, scheme: Scheme) -> pd.DataFrame:
     """Return the tiers of the customers of a table of scores.
 
@@ -671,12 +682,12 @@ def assign_tiers(scores: pd.DataFrame, scheme: Scheme) -> pd.DataFrame:
     rows.append(pa.Table.from_pandas(ordered[["customer_id", "settled_on", "score"]], preserve_index=False))
     return add_invitations(to_frame(table), rows, scheme, until)
 
-# %% ../nbs/api/20_replay.ipynb #c050
+# %% ../nbs/api/20_replay.ipynb #c055
 def until_day(until: pd.Timestamp) -> int:
     """Return the day number of an instant: settlements before it are posted."""
     return int(until.to_datetime64().astype("datetime64[D]").astype(np.int64))
 
-# %% ../nbs/api/20_replay.ipynb #c051
+# %% ../nbs/api/20_replay.ipynb #c056
 def add_invitations(tiers: pd.DataFrame, scores: Rows, scheme: Scheme, until) -> pd.DataFrame:
     """Return tier rows with the seats of the invited tier, for the scores of all customers."""
     invited = [(number, tier) for number, tier in enumerate(scheme.tiers) if tier.invited]
@@ -705,7 +716,7 @@ def add_invitations(tiers: pd.DataFrame, scores: Rows, scheme: Scheme, until) ->
     both = pd.concat([tiers[~seated].astype({"tier": changed["tier"].dtype, "change": changed["change"].dtype}), changed])
     return both.sort_values(["customer_id", "settled_on"], kind="stable").reset_index(drop=True)
 
-# %% ../nbs/api/20_replay.ipynb #c052
+# %% ../nbs/api/20_replay.ipynb #c057
 def candidates_of(scores: Rows, settle: np.ndarray, least: int) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return the settled scores of the customers who ever reach `least`, and every customer's first settlement."""
     kept, firsts = [], []
@@ -718,7 +729,7 @@ def candidates_of(scores: Rows, settle: np.ndarray, least: int) -> tuple[pd.Data
         kept.append(frame[frame["customer_id"].isin(frame.loc[frame["score"] >= least, "customer_id"])])
     return (pd.concat(kept).drop_duplicates(["customer_id", "settled_on"], keep="last"), pd.concat(firsts).drop_duplicates("customer_id"))
 
-# %% ../nbs/api/20_replay.ipynb #c055
+# %% ../nbs/api/20_replay.ipynb #c060
 POLICIES = ("as_soon_as_allowed",)
 
 
@@ -762,7 +773,7 @@ def add_redemptions(events, scheme: Scheme, policy: str = "as_soon_as_allowed", 
     kept = wanted[wanted["points"] > 0].astype({"points": "Int64"})
     return read_events(pd.concat([kept, log], ignore_index=True))
 
-# %% ../nbs/api/20_replay.ipynb #c056
+# %% ../nbs/api/20_replay.ipynb #c061
 def redemption_requests(log: pd.DataFrame, currency: str | None) -> pd.DataFrame:
     """Return a redeem row for each order, asking for more than any rule grants."""
     lines = log[(log["kind"] == "order") & log["order_id"].notna()]

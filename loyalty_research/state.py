@@ -424,8 +424,10 @@ def set_score_award(award, rule, score, score_channels: int) -> None:
 
 # %% ../nbs/api/03_state.ipynb #c045
 def set_earning(award, rule, number: int, currency) -> None:
-    """Write where an earning of a currency goes."""
+    """Write where an earning of a currency goes; a currency earns only while a period of it holds."""
     award["currency"] = number
+    award["valid_from"] = max(award["valid_from"], day_or(currency.periods[0].valid_from, -NEVER))
+    award["valid_until"] = min(award["valid_until"], day_or(currency.periods[-1].valid_until, NEVER))
     award["pending"] = rule.accrues == "confirm"
     award["funder"] = FUNDERS.index(rule.funded_by)
     award["half_even"] = currency.rounding == "half_even"
