@@ -110,33 +110,51 @@ def _is_ordered(log: EventLog) -> bool:
     return True
 
 # %% ../nbs/api/04_customers.ipynb #c016
-def _columns_sql(log: EventLog, names: Mapping[str, pa.Array]) -> str:
-    """SQL of the columns that travel; a column without values stays behind."""
-    columns = ["customer_id", "epoch_us(time) AS time", "kind", "amount_fen", "points", "CAST(virtual AS UTINYINT) AS virtual"]
-    for c in CODED_COLUMNS:
-        if pa.types.is_integer(log.types[c]):
-            columns += [f"coalesce({c}, {NULL_CODE}) AS {c}"] if c in log.columns else []
-        elif len(names.get(c, "?")):
-            columns.append(f"CAST({c} AS names_{c}) AS {c}" if c in names else c)
-    return ", ".join(columns + (["event_id"] if "event_id" in log.columns else []))
+_NARROW_COLUMNS: tuple[str, ...] = ("customer_id", "order_id", "item_id", "event_id", "amount_fen", "points", "row")
 
-# %% ../nbs/api/04_customers.ipynb #c017
+
+def _find_narrow(log: EventLog) -> frozenset[str]:
+    """Integer columns in memory that fit in 32 bits, to be sorted at half the width; of files DuckDB knows it itself."""
+    if log.stored:
+        return frozenset()
+    columns = [c for c in _NARROW_COLUMNS if pa.types.is_integer(log.types.get(c, pa.int64()))]
+    bounds = ", ".join(f'coalesce(min("{c}") >= -2147483648 AND max("{c}") < 2147483648, TRUE)' for c in columns)
+    fits = log.connection.sql(f"SELECT {bounds} FROM events").fetchall()[0]
+    return frozenset(c for c, fit in zip(columns, fits, strict=True) if fit)
+
+# %% ../nbs/api/04_customers.ipynb #c018
+def _columns_sql(log: EventLog, names: Mapping[str, pa.Array], narrow: frozenset[str]) -> str:
+    """SQL of the columns that travel; a column without values stays behind."""
+    sql = {c: f'CAST("{c}" AS INTEGER) AS "{c}"' if c in narrow else f'"{c}"' for c in _NARROW_COLUMNS}
+    columns = [sql["customer_id"], "epoch_us(time) AS time", "kind", sql["amount_fen"], sql["points"],
+               "CAST(virtual AS UTINYINT) AS virtual"]
+    for c in CODED_COLUMNS:
+        if c in names and len(names[c]):
+            columns.append(f"CAST({c} AS names_{c}) AS {c}")
+        elif c in log.columns and c not in names:
+            columns.append(sql.get(c, c))
+    return ", ".join(columns + ([sql["event_id"]] if "event_id" in log.columns else []))
+
+# %% ../nbs/api/04_customers.ipynb #c019
 def _stream(log: EventLog, names: Mapping[str, pa.Array], rows: int) -> Iterator[pa.Table]:
     """Batches of the log in the order of the parts."""
-    order = "" if _is_ordered(log) else ' ORDER BY customer_id, time, "row"'
-    relation = log.connection.sql(f"SELECT {_columns_sql(log, names)} FROM events{order}")
+    narrow, order = frozenset(), ""
+    if not _is_ordered(log):
+        narrow = _find_narrow(log)
+        order = f" ORDER BY customer_id, time, CAST(\"row\" AS {'INTEGER' if 'row' in narrow else 'BIGINT'})"
+    relation = log.connection.sql(f"SELECT {_columns_sql(log, names, narrow)} FROM events{order}")
     with relation.to_arrow_reader(max(2048, min(rows // 8, 2**17))) as reader:
         for batch in reader:
             yield pa.Table.from_batches([batch])
 
-# %% ../nbs/api/04_customers.ipynb #c019
+# %% ../nbs/api/04_customers.ipynb #c021
 def _starts(ids: pa.ChunkedArray) -> np.ndarray:
     """First row of each run of equal ids, and at the end the number of rows."""
     ids = ids.combine_chunks()
     changed = pc.not_equal(ids[1:], ids[:-1]).to_numpy(zero_copy_only=False)
     return np.concatenate([np.zeros(min(len(ids), 1), np.int64), np.flatnonzero(changed) + 1, [len(ids)]])
 
-# %% ../nbs/api/04_customers.ipynb #c021
+# %% ../nbs/api/04_customers.ipynb #c023
 def _ends(starts: np.ndarray, rows: int) -> list[int]:
     """Rows at which to cut, while more than `rows` rows remain; the last customer may go on and is not cut off."""
     ends, first, total = [], 0, starts[-1]
@@ -149,7 +167,7 @@ def _ends(starts: np.ndarray, rows: int) -> list[int]:
         ends.append(first)
     return ends
 
-# %% ../nbs/api/04_customers.ipynb #c024
+# %% ../nbs/api/04_customers.ipynb #c026
 def _cut(batches: Iterable[pa.Table], rows: int) -> Iterator[pa.Table]:
     """Tables of whole customers out of a stream."""
     held = None
@@ -164,28 +182,27 @@ def _cut(batches: Iterable[pa.Table], rows: int) -> Iterator[pa.Table]:
     if held is not None and held.num_rows:
         yield held
 
-# %% ../nbs/api/04_customers.ipynb #c025
+# %% ../nbs/api/04_customers.ipynb #c027
 def _copy(column: pa.ChunkedArray, dtype: type = np.int64) -> np.ndarray:
     """Values without nulls as a writable contiguous array, so that compiled code sees one type of array."""
     return np.concatenate([chunk.to_numpy() for chunk in column.chunks]).astype(dtype, copy=False)
 
-# %% ../nbs/api/04_customers.ipynb #c026
+# %% ../nbs/api/04_customers.ipynb #c028
 def _decode(column: pa.ChunkedArray) -> tuple[np.ndarray, pa.Array | None]:
     """Codes and names of a coded column of the stream."""
-    if pa.types.is_integer(column.type):
-        return _copy(column), None
-    if not pa.types.is_dictionary(column.type):
+    plain = pa.types.is_integer(column.type)
+    if not plain and not pa.types.is_dictionary(column.type):
         column = pa.chunked_array([column.combine_chunks().dictionary_encode()])
     codes, first = np.empty(len(column), np.int64), 0
     for chunk in column.chunks:
-        at = slice(first, first + len(chunk))
-        codes[at] = chunk.indices.fill_null(0).to_numpy()
-        if chunk.null_count:
-            codes[at][chunk.indices.is_null().to_numpy(zero_copy_only=False)] = NULL_CODE
+        values, at = chunk if plain else chunk.indices, slice(first, first + len(chunk))
+        codes[at] = values.fill_null(0).to_numpy()
+        if values.null_count:
+            codes[at][values.is_null().to_numpy(zero_copy_only=False)] = NULL_CODE
         first += len(chunk)
-    return codes, column.chunk(0).dictionary
+    return codes, None if plain else column.chunk(0).dictionary
 
-# %% ../nbs/api/04_customers.ipynb #c028
+# %% ../nbs/api/04_customers.ipynb #c030
 def _decode_all(table: pa.Table, names: Mapping[str, pa.Array]) -> tuple[dict[str, np.ndarray], dict[str, pa.Array | None]]:
     """Codes and names of all coded columns; those that stayed behind share one array of nulls."""
     codes, found = {}, {}
@@ -198,18 +215,20 @@ def _decode_all(table: pa.Table, names: Mapping[str, pa.Array]) -> tuple[dict[st
         found[c] = names.get(c, own)
     return codes, found
 
-# %% ../nbs/api/04_customers.ipynb #c029
+# %% ../nbs/api/04_customers.ipynb #c031
 def _make_part(table: pa.Table, names: Mapping[str, pa.Array]) -> Part:
     """A part out of a table of whole customers."""
     starts, micros = _starts(table["customer_id"]), _copy(table["time"])
     codes, found = _decode_all(table, names)
+    ids, event_id = table["customer_id"], table["event_id"] if "event_id" in table.column_names else None
+    ids, event_id = (c if c is None or pa.types.is_string(c.type) else c.cast(pa.int64()) for c in (ids, event_id))
     return Part(
-        customers=table["customer_id"].combine_chunks().take(pa.array(starts[:-1])), starts=starts, time=micros,
+        customers=ids.combine_chunks().take(pa.array(starts[:-1])), starts=starts, time=micros,
         day=(micros // 86_400_000_000).astype(np.int32), kind=_copy(table["kind"], np.uint8),
         amount_fen=_copy(table["amount_fen"]), points=_copy(table["points"]), virtual=_copy(table["virtual"], np.uint8),
-        codes=codes, names=found, event_id=table["event_id"].combine_chunks() if "event_id" in table.column_names else None)
+        codes=codes, names=found, event_id=None if event_id is None else event_id.combine_chunks())
 
-# %% ../nbs/api/04_customers.ipynb #c031
+# %% ../nbs/api/04_customers.ipynb #c033
 @dataclass(frozen=True, kw_only=True)
 class Parts:
     """The parts of an open log, in customer order; every loop over them starts anew.
@@ -245,7 +264,7 @@ class Parts:
             yield part
             del part
 
-# %% ../nbs/api/04_customers.ipynb #c032
+# %% ../nbs/api/04_customers.ipynb #c034
 @contextmanager
 def open_parts(source: object, rows: int = 1_000_000) -> Iterator[Parts]:
     """Check a log and open it as parts of whole customers, out of core where it lies in Parquet files.
@@ -280,10 +299,10 @@ def open_parts(source: object, rows: int = 1_000_000) -> Iterator[Parts]:
     with open_events(source) as log:
         yield Parts(log=log, names=_lay_names(log), part_rows=rows)
 
-# %% ../nbs/api/04_customers.ipynb #c035
+# %% ../nbs/api/04_customers.ipynb #c037
 T = TypeVar("T")
 
-# %% ../nbs/api/04_customers.ipynb #c036
+# %% ../nbs/api/04_customers.ipynb #c038
 def _take_first(pending: Sequence[Future]) -> object:
     """Wait for the result of the oldest; raise as soon as any has failed."""
     while True:
@@ -294,7 +313,7 @@ def _take_first(pending: Sequence[Future]) -> object:
             return pending[0].result()
         wait([future for future in pending if not future.done()], return_when=FIRST_COMPLETED)
 
-# %% ../nbs/api/04_customers.ipynb #c037
+# %% ../nbs/api/04_customers.ipynb #c039
 def _work_through(work: Callable[[Part], T], parts: Iterable[Part], threads: int) -> Iterator[tuple[int, T]]:
     """Rows and result of every part, in order."""
     pending: deque[tuple[int, Future]] = deque()
@@ -314,7 +333,7 @@ def _work_through(work: Callable[[Part], T], parts: Iterable[Part], threads: int
         if hasattr(source, "close"):
             source.close()
 
-# %% ../nbs/api/04_customers.ipynb #c038
+# %% ../nbs/api/04_customers.ipynb #c040
 def map_parts(work: Callable[[Part], T], parts: Iterable[Part], threads: int | None = None,
               progress: str | None = None) -> Iterator[T]:
     """Run a function on every part, on threads.

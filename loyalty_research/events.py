@@ -151,7 +151,7 @@ def _lay_source(connection: duckdb.DuckDBPyConnection, source: object) -> _Sourc
         return _lay_parquet(connection, _list_parquet(source))
     if not (isinstance(source, pd.DataFrame) or hasattr(source, "__arrow_c_stream__")):
         raise EventError(f"events must be a DataFrame, an object with the Arrow stream interface or a Parquet path, "
-                         f"but a {type(source).__name__} was given; make a table with one row an event.")
+                         f"but {type(source).__name__} was given; make a table with one row an event.")
     table = source if isinstance(source, pd.DataFrame) else _read_stream(source)
     names = [str(name) for name in (table.columns if isinstance(table, pd.DataFrame) else table.column_names)]
     present = [name for name in EVENT_COLUMNS if name in names]
@@ -422,7 +422,7 @@ def _drop_repeats(connection: duckdb.DuckDBPyConnection, profile: _Profile) -> i
                  "an event_id must not stand for two different events", "{} (first in row {})",
                  "give each event its own event_id")
     connection.execute('CREATE TABLE dropped AS SELECT "row" FROM repeated WHERE "row" > first_row')
-    connection.execute('CREATE OR REPLACE VIEW kept AS FROM typed ANTI JOIN dropped USING ("row")')
+    connection.execute('DROP TABLE repeated; CREATE OR REPLACE VIEW kept AS FROM typed ANTI JOIN dropped USING ("row")')
     return connection.sql("SELECT count(*) FROM dropped").fetchall()[0][0]
 
 # %% ../nbs/api/01_events.ipynb #c055
@@ -531,6 +531,8 @@ class EventLog:
         Currencies named by the acts that take one.
     columns : tuple of str
         Columns of the source, in its order.
+    stored : bool
+        Whether the log lies in Parquet files, and not in memory.
     """
 
     connection: duckdb.DuckDBPyConnection
@@ -540,10 +542,11 @@ class EventLog:
     types: Mapping[str, pa.DataType]
     currencies: tuple[str, ...]
     columns: tuple[str, ...]
+    stored: bool
 
 # %% ../nbs/api/01_events.ipynb #c066
 def _connect(folder: str) -> duckdb.DuckDBPyConnection:
-    """An in-memory DuckDB that spills to a folder; memory grows with the threads used, 128 MB each."""
+    """A DuckDB in memory that takes 128 MB a thread, and at least 256, and spills the rest to a folder."""
     threads = max(1, min(8, os.cpu_count() or 1))
     connection = duckdb.connect(config={"threads": threads, "memory_limit": f"{max(256, 128 * threads)}MB",
                                         "temp_directory": folder})
@@ -577,10 +580,12 @@ def _check_source(connection: duckdb.DuckDBPyConnection, laid: _Source) -> Event
         'CREATE VIEW events AS SELECT customer_id, time, code AS kind, coalesce(CAST(round(amount * 100) AS BIGINT), 0) '
         'AS amount_fen, order_id, item_id, category, shop, channel, currency, coalesce(virtual, FALSE) AS virtual, '
         'coalesce(points, 0) AS points, event_id, "row" FROM kept')
-    currencies = connection.sql(f"SELECT DISTINCT currency FROM events WHERE kind IN {_codes(CURRENCY_KINDS)} AND "
-                                    "currency IS NOT NULL ORDER BY 1").fetchall() if profile.currencies else []
-    return EventLog(connection=connection, rows=profile.rows - repeats, repeats=repeats, last_time=None if profile.last_time is None else np.datetime64(profile.last_time, "us"),
-                    types=_arrow_types(types), currencies=tuple(c for (c,) in currencies), columns=laid.columns)
+    currencies = connection.sql(f"SELECT DISTINCT currency FROM events WHERE kind IN {_codes(CURRENCY_KINDS)} "
+                                "AND currency IS NOT NULL ORDER BY 1").fetchall() if profile.currencies else []
+    return EventLog(
+        connection=connection, rows=profile.rows - repeats, repeats=repeats,
+        last_time=None if profile.last_time is None else np.datetime64(profile.last_time, "us"), types=_arrow_types(types),
+        currencies=tuple(c for (c,) in currencies), columns=laid.columns, stored=laid.table is None)
 
 # %% ../nbs/api/01_events.ipynb #c069
 @contextmanager
@@ -638,20 +643,19 @@ def _to_pandas(name: str, column: pa.ChunkedArray) -> object:
 # %% ../nbs/api/01_events.ipynb #c075
 def _read_others(log: EventLog, laid: _Source) -> pd.DataFrame:
     """The columns that the contract does not name, repeats left out."""
-    if laid.table is None:
-        named = ", ".join('"' + c.replace('"', '""') + '"' for c in laid.columns if c not in EVENT_COLUMNS)
-        if not named:
-            return pd.DataFrame()
-        where = f' WHERE "row" NOT IN (SELECT "row" FROM dropped) ORDER BY "row"' if log.repeats else ""
-        query = f'SELECT * EXCLUDE ("row") FROM (SELECT {laid.row} AS "row", {named} FROM {laid.scan}){where}'
-        return log.connection.sql(query).to_arrow_table().to_pandas()
-    others = laid.table if isinstance(laid.table, pd.DataFrame) else \
-        laid.table.select([c for c in laid.columns if c not in EVENT_COLUMNS]).to_pandas()
-    others = others[[c for c in others.columns if c not in EVENT_COLUMNS]]
+    others = [i for i, c in enumerate(laid.columns) if c not in EVENT_COLUMNS]
+    if isinstance(laid.table, pd.DataFrame):
+        table = laid.table.iloc[:, others]
+    elif laid.table is not None:
+        table = laid.table.select(others).to_pandas()
+    else:
+        names = ", ".join('"' + laid.columns[i].replace('"', '""') + '"' for i in others) or "NULL"
+        table = log.connection.sql(f"SELECT {names} FROM {laid.scan}").to_arrow_table().to_pandas()
     if log.repeats:
-        dropped = log.connection.sql('SELECT "row" FROM dropped').to_arrow_table()["row"].to_numpy()
-        others = others.iloc[np.setdiff1d(np.arange(len(laid.table)), dropped)]
-    return others
+        kept = np.ones(len(table), bool)
+        kept[log.connection.sql('SELECT "row" FROM dropped').to_arrow_table()["row"].to_numpy()] = False
+        table = table[kept]
+    return table.reset_index(drop=True)
 
 # %% ../nbs/api/01_events.ipynb #c076
 def read_events(source: object) -> pd.DataFrame:
@@ -690,13 +694,8 @@ def read_events(source: object) -> pd.DataFrame:
         table = log.connection.sql(f"SELECT {selected} FROM kept{order}").to_arrow_table()
         others = _read_others(log, laid)
         columns = {c: _to_pandas(c, table[c]) for c in table.column_names}
-    frame = pd.DataFrame(columns)
-    for name in others.columns:
-        frame[name] = others[name].array
-    if laid.table is None or not isinstance(laid.table, pd.DataFrame):
-        frame = frame[list(laid.columns)]
-    else:
-        frame = frame[list(laid.table.columns)]
+    spare = (others.iloc[:, i] for i in range(others.shape[1]))
+    frame = pd.concat([pd.Series(columns[c], name=c) if c in columns else next(spare) for c in laid.columns], axis=1)
     frame.attrs["repeats"] = log.repeats
     return frame
 

@@ -128,7 +128,7 @@ def dress(ax, *, title: str = "", x_label: str = "", y_label: str = "", grid: st
         ax.spines[side].set_visible(False)
     for side in ("bottom", "left"):
         ax.spines[side].set_color(QUIET)
-    ax.tick_params(which="both", length=0, labelsize=9, labelcolor=INK)
+    ax.tick_params(which="both", length=0, pad=5, labelsize=9, labelcolor=INK)
     ax.grid(axis=grid, color=GRID, linewidth=0.8)
     ax.set_axisbelow(True)
     ax.set_xlabel(x_label, fontsize=9, color=INK)
@@ -277,8 +277,8 @@ def plot_lines(table: pd.DataFrame, *, y_label: str, x_label: str = "", title: s
         Values are shares, 0 to 1.
     limits : (float, float), optional
         Of the y axis; default: from 0, or from the least value on a logarithmic axis.
-    label_at : {"end", "peak", "none"}
-        Where the names stand: right of the last value, above the highest, or nowhere.
+    label_at : {"end", "peak", "legend", "none"}
+        Where the names stand: right of the last value, above the highest, in a row above the axes, or nowhere.
     colors : mapping of column to a key of `COLORS`, optional
     ax : Axes, optional
     **kwargs
@@ -296,8 +296,8 @@ def plot_lines(table: pd.DataFrame, *, y_label: str, x_label: str = "", title: s
     check_numbers(table, "table", gaps=True, rule="above 0" if log_y else "finite")
     if not table.index.is_monotonic_increasing:
         raise ValueError("table: the index must ascend; sort it first.")
-    if label_at not in ("end", "peak", "none"):
-        raise ValueError(f"label_at is {label_at!r}; take 'end', 'peak' or 'none'.")
+    if label_at not in ("end", "peak", "legend", "none"):
+        raise ValueError(f"label_at is {label_at!r}; take 'end', 'peak', 'legend' or 'none'.")
     ax = panels()[0] if ax is None else ax
     palette = pick_colors(list(table.columns), colors)
     for name in table:
@@ -308,6 +308,8 @@ def plot_lines(table: pd.DataFrame, *, y_label: str, x_label: str = "", title: s
     if limits or not log_y:
         ax.set_ylim(*(limits or (min(0, 1.05 * table.min().min()), 1.08 * max(table.max().max(), 0) or 1)))
     dress(ax, title=title, x_label=x_label, y_label=y_label)
+    if label_at == "legend":
+        legend_above(ax, len(table.columns))
     if label_at == "end":
         label_ends(ax, {name: table[name].dropna().iloc[-1] for name in table}, palette)
     for name in table if label_at == "peak" else ():
@@ -517,6 +519,7 @@ def plot_histogram(values, bins: Sequence[float], *, x_label: str, y_label: str 
     scale_axis(ax, "x")
     scale_axis(ax, "y")
     ax.yaxis.get_major_locator().set_params(integer=True)
+    ax.xaxis.get_major_locator().set_params(integer=bool(np.all(bins == np.round(bins))))
     return dress(ax, title=title, x_label=x_label, y_label=y_label)
 
 # %% ../nbs/api/05_plots.ipynb #c038
@@ -527,7 +530,7 @@ def plot_fees(table: pd.DataFrame, *, x_label: str = "score (points, logarithmic
     Parameters
     ----------
     table : DataFrame
-        Index: scores, ascending. Columns: plans, the fee in CNY a year from that score on; NaN where it is not known.
+        Index: scores, ascending; the last ends the axis. Columns: plans, the fee in CNY a year from that score on; NaN where it is not known.
     x_label, y_label, title : str
     log_x : bool
     colors : mapping of column to a key of `COLORS`, optional
@@ -648,7 +651,7 @@ def plot_ranges(table: pd.DataFrame, *, x_label: str, title: str = "", log_x: bo
     ax.scatter(table["value"], places, **{"color": shades, "s": 42, "zorder": 3, **kwargs})
     for place, text in zip(places, table["text"] if "text" in table else table["value"].map(written.format), strict=True):
         write(ax, text, (1, place), (6, 0), INK, xycoords=ax.get_yaxis_transform(), va="center")
-    ax.set_yticks(places, table.index)
+    ax.set_yticks(places, [textwrap.fill(str(name), 34) for name in table.index])
     ax.set_ylim(len(table) - 0.4, -0.6)
     scale_axis(ax, "x", log=log_x, percent=percent)
     dress(ax, title=title, x_label=x_label, grid="x")
@@ -660,7 +663,7 @@ def plot_ranges(table: pd.DataFrame, *, x_label: str, title: str = "", log_x: bo
 
 # %% ../nbs/api/05_plots.ipynb #c047
 def save_result(name: str, result) -> None:
-    """Write a table or a chart into the folder of the running study.
+    """Write a table or a chart into the folder of the running study; a chart's layout is final from then on.
 
     Parameters
     ----------
@@ -677,6 +680,9 @@ def save_result(name: str, result) -> None:
     is_table, figure = isinstance(result, pd.DataFrame), getattr(result, "figure", None)
     if not is_table and not hasattr(figure, "savefig"):
         raise ValueError(f"{name}: a result is a DataFrame, an Axes or a Figure, not {type(result).__name__}.")
+    if not is_table:                                    # one layout for the page and the file
+        figure.draw_without_rendering()
+        figure.set_layout_engine("none")
     if not os.environ.get("LR_STUDY_DIR"):
         return
     path = Path(os.environ["LR_STUDY_DIR"], f"{name}.csv" if is_table else f"{name}.png")

@@ -26,7 +26,7 @@ COLUMNS = ("customer_id time kind amount order_id item_id category shop channel 
 AMOUNTS = (0, 1, 999, 1999, 2000, 3000, 4000, 4999, 5000, 5001, 6500, 7500, 9999, 10000, 10050, 30001, 49999,
            50000, 99999, 100000, 200000, 250000, 999999, 1000000, 3000000)          # fen
 REQUESTS = (0, 1, 90, 400, 500, 999, 1000, 1001, 1500, 2000, 2500, 5000, 100_000)
-GIVEN = (1, 5, 30, 100, 500, 700, 1000, 1500, 3000, 5000, 25_000)
+GIVEN = (0, 1, 5, 30, 100, 500, 700, 1000, 1500, 3000, 5000, 25_000)
 CREDITS = (0, 100, 180, 199, 200, 201, 300, 490, 500, 501, 800, 1000, 1001, 2000, 5000, 5001, 9900, 10_000,
            10_001, 20_000, 20_001, 30_000)
 CATEGORIES = ("food", "toys", "books", "home", None)
@@ -45,7 +45,7 @@ ANCHORS = ((1, 1), (1, 2), (1, 8), (2, 28), (2, 29), (3, 1), (6, 30), (7, 1), (1
 HABITS = {
     "shopper": {"order": 12, "line": 4, "confirm": 4, "redeem": 3, "return": 2, "acts": 3, "points": 1},
     "returner": {"order": 8, "line": 3, "confirm": 3, "redeem": 5, "return": 7, "exchange_goods": 4,
-                 "points": 4, "squeeze": 4, "acts": 1},
+                 "points": 4, "squeeze": 6, "acts": 1},
     "visitor": {"streak": 3, "acts": 8, "burst": 8, "order": 2, "points": 1},
     "collector": {"points": 12, "order": 4, "redeem": 6, "return": 2, "account": 1, "streak": 1,
                   "privileges": 2},
@@ -59,7 +59,7 @@ def random_log(seed: int, scheme: dict, customers: int = 100) -> list[dict]:
     rng = Random(f"log {seed}")
     kinds = sorted({kind for rule in all_rules(scheme) for kind in rule["on"] + rule.get("off", [])}
                    & set(KINDS) - {"order"})
-    currencies = [None, None] + [currency["name"] for currency in scheme.get("currency", [])]
+    currencies = [None] + [currency["name"] for currency in scheme.get("currency", [])]
     names = rng.choice((range(1, 10 ** 6), range(-50, 10 ** 3), [f"c{n}" for n in range(10 ** 4)],
                         [chr(n) + "x" for n in (*range(48, 123), *range(0x4e00, 0x5000))]))
     lives = [Life(rng, customer_id, kinds, currencies).live() for customer_id in rng.sample(names, customers)]
@@ -287,7 +287,8 @@ class Life:
         self.add("grant", points=self.rng.choice((700, 1000, 3000)), currency=currency)
         self.order(2, (50001, 99999, 200000))
         if self.next_order - 1 in self.orders:
-            self.add("redeem", order_id=self.next_order - 1, amount=2000, points=1000, currency=currency)
+            self.add("redeem", order_id=self.next_order - 1, amount=2000, currency=currency,
+                     points=self.rng.choice((20, 100, 1000, 1000)))
         if self.rng.random() < 0.6:
             self.now += timedelta(days=self.rng.choice((11, 30)))
         self.add("penalty", points=100_000, currency=currency)
@@ -384,12 +385,12 @@ def random_variant(rng: Random, scheme: dict) -> dict:
         vary_currency(rng, currency)
     for tier in scheme.get("tier", []):
         if "members_a_seat" in tier:
-            tier["members_a_seat"] = number(rng.choice((10, 25, 50)))
+            tier["members_a_seat"] = number(rng.choice((8, 20, 50)))
     for component in scheme.get("score", {}).get("component", []):
         if "cap" in component and rng.random() < 0.6:
             component["cap"] = number(3000)
     for rule in scheme.get("score", {}).get("rule", []):
-        if rule["name"] == "physical" and rng.random() < 0.5:
+        if rule["name"] == "physical" and rng.random() < 0.4:
             rule["rate"] = number(0.5)
             for cap in Rule.CAPS:
                 rule.pop(cap, None)
@@ -401,11 +402,14 @@ def random_variant(rng: Random, scheme: dict) -> dict:
 def vary_caps(rng: Random, rule: dict) -> None:
     """One cap of a rule made tight and most others wide, or several tight ones."""
     unit = rule["points"]["value"] if "points" in rule else 20
+    sizes = (unit // 2, unit // 2, unit, unit + 1, 2 * unit + 1, 5 * unit)
+    if rule.get("per") in ("shopping_day", "consecutive_month"):        # pays once in the period
+        sizes = (unit // 2,)
     caps = [cap for cap in Rule.CAPS if cap in rule]
     tight = [rng.choice(caps)] if caps and rng.random() < 0.7 else caps
     for cap in caps:
         if cap in tight and rng.random() < 0.8:
-            rule[cap] = number(rng.choice((unit, unit + 1, 2 * unit, 2 * unit + 1, 5 * unit)))
+            rule[cap] = number(rng.choice(sizes))
         elif cap not in tight and rng.random() < 0.8:
             rule[cap] = number(1000)
 
@@ -426,7 +430,7 @@ def vary_currency(rng: Random, currency: dict) -> None:
         currency["redeem"]["cap_order"] = number(rng.choice((0.1, 0.333, 0.5, 1)))
         if rng.random() < 0.2:
             del currency["redeem"]["cap_order"]
-    if rng.random() < 0.4:
+    if rng.random() < (0.3 if currency.get("steals") else 0.6):
         currency["steals"] = not currency.get("steals", False)
     if rng.random() < 0.3:
         currency["earn"][0]["funded_by"] = rng.choice(("platform", "merchant"))

@@ -1,6 +1,6 @@
 """The rule machine against the second model on seeded random logs, row by row and column by column.
 
-Each scheme file meets 2,400 random customers in batches of 100; two batches in three run a random
+Each scheme file meets 2,700 random customers in batches of 100; two batches in three run a random
 variant of the file (tight caps, other expiries, windows and multiples), each under random readings. What
 the model met is counted: every rule, cap, reading, refusal and kind of entry at least 50 times.
 """
@@ -24,8 +24,8 @@ from .model import DECLINED_COLUMNS, ENTRY_COLUMNS, FEE_COLUMNS, TIER_COLUMNS, a
 from .randomlog import all_rules, random_log, random_readings, random_variant
 
 SCHEMES = Path(__file__).parents[2] / "data" / "schemes"
-KEYS = ("jd", "taobao", "none")
-BATCHES, CUSTOMERS, AT_LEAST = 24, 100, 50
+KEYS = ("jd", "taobao", "none", "features")
+BATCHES, CUSTOMERS, AT_LEAST = 27, 100, 50
 
 
 # --------------------------------------------------------------------------------------------- one batch
@@ -48,11 +48,18 @@ class Batch:
         return apply_readings(self.file, self.readings)
 
 
+def file_of(key: str) -> Path:
+    """A shipped scheme file, or the one here that holds every word of the language."""
+    return (Path(__file__).parent if key == "features" else SCHEMES) / f"{key}.toml"
+
+
 def make_batch(key: str, seed: int, customers: int = CUSTOMERS) -> Batch:
     rng = Random(f"{key} {seed}")
-    file = tomllib.loads((SCHEMES / f"{key}.toml").read_text(encoding="utf-8"))
+    file = tomllib.loads(file_of(key).read_text(encoding="utf-8"))
     if seed % 3:
         file = random_variant(rng, file)
+    if key == "features":
+        thin_out(rng, file)
     readings = random_readings(rng, file)
     rows = random_log(seed, file, customers)
     times = sorted(row["time"] for row in rows)
@@ -62,6 +69,17 @@ def make_batch(key: str, seed: int, customers: int = CUSTOMERS) -> Batch:
     span = (times[-1] - times[0]).days + 400
     days = [times[0].date() + timedelta(days=rng.randrange(-5, span)) for _ in range(4)]
     return Batch(key=key, seed=seed, file=file, readings=readings, rows=rows, until=until, days=days)
+
+
+def thin_out(rng: Random, file: dict) -> None:
+    """Leave four of the rules that pay for order lines: the machine holds no more."""
+    earn = [(currency["earn"], rule) for currency in file["currency"] for rule in currency["earn"]
+            if rule["on"] == ["order"] and rule["name"] != "purchase"]
+    for rules, rule in rng.sample(earn, len(earn) - 2):
+        rules.remove(rule)
+    for currency in file["currency"]:
+        if not currency["earn"]:
+            del currency["earn"]
 
 
 def to_toml(table: dict) -> str:
@@ -160,7 +178,8 @@ def compare(batch: Batch, folder: Path) -> Counter:
     """Run model and machine on a batch; what the model met."""
     path = folder / f"{batch.key}_{batch.seed}.toml"
     path.write_text(to_toml(batch.file), encoding="utf-8")
-    scheme = lr.load_scheme(path if batch.seed % 3 else batch.key).with_readings(**batch.readings)
+    shipped = batch.seed % 3 == 0 and batch.key != "features"
+    scheme = lr.load_scheme(batch.key if shipped else path).with_readings(**batch.readings)
     expected = run(batch.rows, batch.scheme, batch.until)
     frame = to_frame(batch.rows)
     answer = lr.replay(frame, scheme, until=batch.until)
@@ -170,8 +189,9 @@ def compare(batch: Batch, folder: Path) -> Counter:
     assert_same("declined", batch, expected.declined, DECLINED_COLUMNS, answer.ledger.declined)
     assert_same("tiers", batch, expected.tiers, TIER_COLUMNS, answer.tiers)
     assert_same("fees", batch, expected.fees, FEE_COLUMNS, answer.fees)
-    at = lr.score(frame, scheme, at=batch.days)
-    assert_same("score at days", batch, values(batch.rows, batch.scheme, batch.days), score_columns, at)
+    if batch.seed % 4 == 0:
+        at = lr.score(frame, scheme, at=batch.days)
+        assert_same("score at days", batch, values(batch.rows, batch.scheme, batch.days), score_columns, at)
     return expected.counts
 
 
@@ -245,6 +265,7 @@ ONLY = {
         ("seat", "given"), ("seat", "kept"), ("seat", "lost"), ("seat", "wanted in vain"),
     },
     "none": set(),
+    "features": set(),
 }
 
 
@@ -256,7 +277,7 @@ def test_machine_and_model_agree(key, tmp_path):
     counts = Counter()
     for seed in range(BATCHES):
         counts += compare(make_batch(key, seed), tmp_path)
-    file = tomllib.loads((SCHEMES / f"{key}.toml").read_text(encoding="utf-8"))
+    file = tomllib.loads(file_of(key).read_text(encoding="utf-8"))
     print(f"\n{key}: what the model met")
     for what in sorted(counts, key=str):
         print(f"{counts[what]:>9}  {'  '.join(str(part) for part in what)}")

@@ -1,0 +1,56 @@
+"""The benchmark's versions in pandas and NumPy give the package's answers; the script prints its table."""
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+import loyalty_research as lr
+
+from . import numpy_jd, pandas_jd
+
+LOGS = {
+    "two years": {"n_customers": 300, "start": "2022-07-01", "days": 730, "seed": 0},
+    "across the rule of 2026": {"n_customers": 60, "start": "2023-03-05", "days": 1_400, "seed": 2},
+    "from a 29 February": {"n_customers": 60, "start": "2024-02-28", "days": 800, "seed": 3},
+}
+
+
+@pytest.fixture(scope="module", params=LOGS.values(), ids=LOGS.keys())
+def log(request) -> pd.DataFrame:
+    events = lr.read_events(lr.make_events(**request.param))
+    return events[events["kind"].isin(pandas_jd.EXPRESSIBLE)].reset_index(drop=True)
+
+
+@pytest.fixture(scope="module")
+def answers(log) -> dict[str, pd.DataFrame]:
+    result = lr.replay(log, lr.load_scheme("jd"))
+    return {"entries": result.ledger.entries, "scores": result.scores, "tiers": result.tiers, "fees": result.fees}
+
+
+@pytest.mark.parametrize("version", [pandas_jd, numpy_jd], ids=["pandas", "numpy"])
+def test_same_tables(log, answers, version):
+    theirs = version.replay_pandas(log, lr.load_scheme("jd"))
+    assert theirs.keys() == answers.keys()
+    for name, table in answers.items():
+        assert len(table), f"{name} is empty: nothing is compared"
+        pd.testing.assert_frame_equal(table, theirs[name])
+    assert {"accrual", "pending", "release", "expiry"} <= set(answers["entries"]["entry"])
+
+
+@pytest.mark.parametrize("version", [pandas_jd, numpy_jd], ids=["pandas", "numpy"])
+def test_same_tables_for_an_unsorted_frame_of_strings_and_categories(log, answers, version):
+    shuffled = log.sort_values("time", kind="stable", ignore_index=True).astype({"item_id": "category"})
+    theirs = version.replay_pandas(shuffled, lr.load_scheme("jd"))
+    for name, table in answers.items():
+        pd.testing.assert_frame_equal(table, theirs[name])
+
+
+@pytest.mark.soak
+def test_script_prints_its_table():
+    script = Path(__file__).with_name("bench.py")
+    done = subprocess.run([sys.executable, script, "--events", "50_000", "--repeat", "1"], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    for row in ("replay jd from the path", "empty step function", "DuckDB reads and sorts", "pandas at its best", "first replay"):
+        assert row in done.stdout
