@@ -143,7 +143,7 @@ def matches(rule, event):
         return False
     if rule.virtual >= 0 and rule.virtual != event.virtual:
         return False
-    if rule.per == GIVEN and rule.currency != event.currency:
+    if rule.per == GIVEN and rule.currency >= 0 and rule.currency != event.currency:
         return False
     return rule.channels == 0 or (rule.channels & event.channels) != 0
 

@@ -14,7 +14,8 @@ SCHEMES = Path(__file__).parents[2] / "data" / "schemes"
 
 def scheme(key, changes=(), **readings):
     """A parsed scheme file with values changed by path and readings applied."""
-    parsed = tomllib.loads((SCHEMES / f"{key}.toml").read_text(encoding="utf-8"))
+    folder = Path(__file__).parent if key == "features" else SCHEMES
+    parsed = tomllib.loads((folder / f"{key}.toml").read_text(encoding="utf-8"))
     for path, value in dict(changes).items():
         put(parsed, path, value)
     return apply_readings(parsed, readings)
@@ -745,3 +746,60 @@ def test_the_shortcut_over_quiet_days_changes_nothing(monkeypatch):
 def test_readings_start_from_the_file():
     assert apply_readings(copy.deepcopy(scheme("jd", X28="order")), {})["readings"]["X28"] == "confirm"
     assert scheme("jd", X15="value")["currency"][0]["earn"][0]["rate"] == {"value": 10, "source": "F4"}
+
+
+# ------------------------------------------------------------- words that only the file of features uses
+
+
+def test_a_new_price_list_changes_the_quote_without_a_new_score():
+    rows = [row("2024-03-01", "reputation", points=6), row("2025-03-01", "login")]
+    fees = [(r["settled_on"], r["plan"], r["fee_cny"]) for r in run(rows, scheme("features")).fees]
+    assert fees == [
+        (date(2024, 3, 1), "plan_a", 99.5),
+        (date(2024, 3, 1), "plan_b", 10.0),
+        (date(2025, 1, 1), "plan_a", 79.0),
+    ]
+
+
+def test_a_price_unknown_and_known_again():
+    rows = [row("2024-03-01", "reputation", points=3)]
+    rows += [row("2024-03-05", "reputation", points=1), row("2024-03-08", "reputation", points=3)]
+    fees = [
+        r for r in run(rows, scheme("features"), until=datetime(2024, 4, 1)).fees if r["plan"] == "plan_b"
+    ]
+    assert [(r["settled_on"].day, r["fee_cny"]) for r in fees] == [(1, 10.0), (8, 10.0)]
+
+
+def test_dated_rules():
+    rows = [line(day, 100, order_id=day) for day in ("2024-02-28", "2024-02-29", "2026-06-30", "2026-07-01")]
+    middle = [r["middle"] for r in values(rows, scheme("features"), [r["time"].date() for r in rows])]
+    assert middle == [0, 2, 2, 2]
+
+
+def test_an_item_without_a_name_is_the_main_one_of_the_first_rule():
+    features = scheme("features")
+    rows = [row("2024-01-01", "account_bound"), row("2024-01-02", "identity_verified", item_id="phone")]
+    rows += [
+        row("2024-01-03", "account_unbound", item_id="qq"),
+        row("2024-01-04", "identity_revoked", item_id="phone"),
+    ]
+    assert at(rows, features, "2024-01-01", "2024-01-03", "2024-01-04") == [50, 50, 0]
+
+
+def test_tmall_rules_do_not_see_lines_without_a_channel():
+    lines = [line("2024-01-01", 10), line("2024-01-01", 10, order_id=2, channel="tmall")]
+    posted = short(run(lines, scheme("features", X28="order")), "currency", "order_id")
+    assert [entry for entry in posted if entry[3] == "third"] == [("2024-01-01", "accrual", 5, "third", 2)]
+
+
+def test_half_even_caps_and_boosts():
+    rows = [
+        row("2024-03-01", "reputation", points=5),
+        line("2024-03-02", 50),
+        line("2024-03-02", 1000, order_id=2),
+    ]
+    entries = run(rows, scheme("features", X28="order")).entries
+    assert [e["points"] for e in entries if e["funded_by"] == "customer"] == [12, 250]  # 12.5 to even
+    (only,) = values(rows, scheme("features"), [date(2024, 3, 2)])
+    assert only["root"] == 75 + 7 + 150  # level, 0.15 of 50, cap_line
+    assert only["middle"] == 1 + 37  # floor(1 x 1.5) and floor(25 x 1.5)

@@ -1,8 +1,8 @@
 """The rule machine against the second model on seeded random logs, row by row and column by column.
 
-Each scheme file meets 2,700 random customers in batches of 100; two batches in three run a random
-variant of the file (tight caps, other expiries, windows and multiples), each under random readings. What
-the model met is counted: every rule, cap, reading, refusal and kind of entry at least 50 times.
+Each scheme file meets at least 2,000 random customers in batches of 100; two batches in three run a
+random variant of the file (tight caps, other expiries, windows and multiples), each under random readings.
+What the model met is counted: every rule, cap, reading, refusal and kind of entry at least 50 times.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ from .model import DECLINED_COLUMNS, ENTRY_COLUMNS, FEE_COLUMNS, TIER_COLUMNS, a
 from .randomlog import all_rules, random_log, random_readings, random_variant
 
 SCHEMES = Path(__file__).parents[2] / "data" / "schemes"
-KEYS = ("jd", "taobao", "none", "features")
-BATCHES, CUSTOMERS, AT_LEAST = 27, 100, 50
+BATCHES = {"jd": 27, "taobao": 27, "features": 24, "none": 20}
+CUSTOMERS, AT_LEAST = 100, 50
 
 
 # --------------------------------------------------------------------------------------------- one batch
@@ -232,7 +232,7 @@ EVERYWHERE = {
     ("redeem", "again on an order"), ("deficit repaid by", "accrual"), ("deficit repaid by", "reinstatement"),
     ("deficit repaid by", "transfer_in"),
     *(("declined", "redeem", reason) for reason in ("balance", "cap", "multiple")),
-    *(("declined", kind, reason) for kind in ("return", "goods_exchange") for reason in ("late", "expired")),
+    ("declined", "return", "late"), ("declined", "return", "expired"), ("declined", "goods_exchange", "late"),
     ("declined", "exchange", "balance"), ("declined", "exchange", "not_offered"),
     ("declined", "penalty", "shortfall"),
 }
@@ -244,6 +244,7 @@ ONLY = {
         ("deficit", "beans", "transfer_out"), ("clamped", "beans"),
         ("cancelled while pending", "beans"), ("step", "beans.review", "no line"),
         ("declined", "exchange", "gate"), ("declined", "courier_gift", "balance"),
+        ("declined", "goods_exchange", "expired"),
         ("gate passed", "exchange"), ("gate passed", "external"),
         *(("outlet", "beans", outlet) for outlet in ("order", "coupon", "exchange", "external", "gift")),
         ("tier", "none", "joined"), ("tier", "none", "down"), ("tier", "exchange", "up"),
@@ -257,6 +258,7 @@ ONLY = {
         ("clamped", "coins"), ("clamped", "tmall_points"), ("score scope", "outside"),
         ("cancelled while pending", "coins"), ("cancelled while pending", "tmall_points"),
         ("declined", "redeem", "not_offered"), ("declined", "courier_gift", "not_offered"),
+        ("declined", "goods_exchange", "expired"),
         ("redeem at shop", "half_coins"),
         *(("outlet", "coins", outlet) for outlet in ("order", "exchange", "lottery")),
         *(("outlet", "tmall_points", outlet) for outlet in ("coupon", "lottery", "external")),
@@ -265,17 +267,22 @@ ONLY = {
         ("seat", "given"), ("seat", "kept"), ("seat", "lost"), ("seat", "wanted in vain"),
     },
     "none": set(),
-    "features": set(),
+    "features": {
+        ("deficit", "first", "clawback"), ("deficit", "third", "transfer_out"), ("clamped", "third"),
+        ("outlet", "first", "exchange"), ("gate passed", "exchange"), ("declined", "courier_gift", "gate"),
+        ("fee", "plan_b", None), ("tier", "middle", "up"), ("tier", "middle", "down"), ("tier", "high", "up"),
+        ("tier", "club", "up"), ("seat", "kept"), ("seat", "lost"),
+    },
 }
 
 
 # ------------------------------------------------------------------------------------------------- tests
 
 
-@pytest.mark.parametrize("key", KEYS)
+@pytest.mark.parametrize("key", BATCHES)
 def test_machine_and_model_agree(key, tmp_path):
     counts = Counter()
-    for seed in range(BATCHES):
+    for seed in range(BATCHES[key]):
         counts += compare(make_batch(key, seed), tmp_path)
     file = tomllib.loads(file_of(key).read_text(encoding="utf-8"))
     print(f"\n{key}: what the model met")
@@ -286,7 +293,7 @@ def test_machine_and_model_agree(key, tmp_path):
 
 
 @pytest.mark.soak
-@pytest.mark.parametrize("key", KEYS)
+@pytest.mark.parametrize("key", BATCHES)
 @pytest.mark.parametrize("start", range(1000, 31_000, 1000))
 def test_machine_and_model_agree_on_more(key, start, tmp_path):
     for seed in range(start, start + 30):
