@@ -5,11 +5,11 @@ __all__ = ['ORDER', 'CONFIRM', 'RETURN', 'GOODS_EXCHANGE', 'REDEEM', 'EXCHANGE',
            'REPUTATION', 'AWARDED', 'STATE_ON', 'STATE_OFF', 'WAITING', 'EARNED', 'DAY_US', 'pay', 'keep_earning',
            'set_off', 'link_line', 'add_line', 'place_order', 'confirm_line', 'skip_confirmed', 'confirm', 'share_of',
            'reinstate_line', 'claw_back_line', 'unrate_line', 'order_again', 'give_back_line', 'next_named', 'is_late',
-           'refuse_late', 'give_back_goods', 'settle', 'strike', 'next_due', 'confirm_due', 'tick', 'spend', 'step',
-           'entries_at_worst', 'has_room']
+           'refuse_late', 'give_back_goods', 'next_fee_settlement', 'settle', 'strike', 'next_due', 'confirm_due',
+           'tick', 'spend', 'step', 'entries_at_worst', 'has_room']
 
 # %% ../nbs/api/14_machine.ipynb #c002
-from .dates import NEVER
+from .dates import FIRST_DAY, NEVER
 from .membership import post_fees
 from .points import (ACCRUAL, LATE, NO_LOT, TOO_MANY_KEYS, TOO_MANY_LINES, accrue, claw_back, decline, exchange,
                                      expire, give_back, next_expiry, order_of, pend, penalise, redeem, release, transfer)
@@ -281,15 +281,24 @@ def give_back_goods(customer, rules, out, event):
 
 # %% ../nbs/api/14_machine.ipynb #c028
 @compiled
+def next_fee_settlement(rules, day):
+    """Return the first settlement after a day at which a dated fee begins or ends, or NEVER."""
+    for i in range(rules.n_fee_days):
+        if rules.fee_day[i] > day:
+            return rules.settle_on[rules.fee_day[i] - FIRST_DAY]
+    return NEVER
+
+# %% ../nbs/api/14_machine.ipynb #c029
+@compiled
 def settle(customer, rules, out, day):
     """Settle the score of a day: it governs tier, fee and gates from the next day on."""
     score = customer.score
-    score.settle_on = NEVER
+    score.settle_on = next_fee_settlement(rules, day)
     score.settled = score.posted_total
     post_tier(customer, rules, out, day)
     post_fees(customer, rules, out, day)
 
-# %% ../nbs/api/14_machine.ipynb #c029
+# %% ../nbs/api/14_machine.ipynb #c030
 @compiled
 def strike(customer, rules, out, day):
     """Strike the end of a day: value the score where it has to be valued, settle where a settlement is due."""
@@ -298,7 +307,7 @@ def strike(customer, rules, out, day):
     if customer.score.settle_on == day:
         settle(customer, rules, out, day)
 
-# %% ../nbs/api/14_machine.ipynb #c030
+# %% ../nbs/api/14_machine.ipynb #c031
 @compiled
 def next_due(customer, rules):
     """Return the next day at whose start anything happens by time alone, or NEVER."""
@@ -311,7 +320,7 @@ def next_due(customer, rules):
         due = min(due, customer.line[customer.pending_line].day + rules.confirm_days)
     return due
 
-# %% ../nbs/api/14_machine.ipynb #c031
+# %% ../nbs/api/14_machine.ipynb #c032
 @compiled
 def confirm_due(customer, rules, out):
     """Confirm every line whose wait is over, by order time."""
@@ -319,7 +328,7 @@ def confirm_due(customer, rules, out):
         confirm_line(customer, rules, out, customer.line[customer.pending_line])
         skip_confirmed(customer)
 
-# %% ../nbs/api/14_machine.ipynb #c032
+# %% ../nbs/api/14_machine.ipynb #c033
 @compiled
 def tick(customer, rules, out, day):
     """Let time pass up to 00:00 of a day."""
@@ -338,7 +347,7 @@ def tick(customer, rules, out, day):
         confirm_due(customer, rules, out)
     customer.today = day
 
-# %% ../nbs/api/14_machine.ipynb #c034
+# %% ../nbs/api/14_machine.ipynb #c035
 @compiled
 def spend(customer, rules, out, event):
     """Take an act that asks for points."""
@@ -349,7 +358,7 @@ def spend(customer, rules, out, event):
     elif event.kind == PENALTY:
         penalise(customer, out, event)
 
-# %% ../nbs/api/14_machine.ipynb #c035
+# %% ../nbs/api/14_machine.ipynb #c036
 @compiled
 def step(customer, rules, out, event, now, row):
     """Take one event, after `tick` has brought the customer to its day."""
@@ -374,7 +383,7 @@ def step(customer, rules, out, event, now, row):
         set_off(customer, rules, out, event, 0)
     skip_confirmed(customer)
 
-# %% ../nbs/api/14_machine.ipynb #c037
+# %% ../nbs/api/14_machine.ipynb #c038
 @compiled
 def entries_at_worst(customer, rules):
     """Return how many ledger rows the next tick and event can write at most."""
@@ -384,7 +393,7 @@ def entries_at_worst(customer, rules):
     waiting = customer.n_lines - customer.pending_line + customer.longest_order + 1
     return 64 + 4 * lots + 8 * EARNINGS * waiting + 2 * customer.n_parts
 
-# %% ../nbs/api/14_machine.ipynb #c038
+# %% ../nbs/api/14_machine.ipynb #c039
 @compiled
 def has_room(customer, rules, out):
     """Return whether the buffers hold whatever the next tick and event can write."""

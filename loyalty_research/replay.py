@@ -114,7 +114,7 @@ def translate(part: Part, column: str, numbers: dict[str, int], unknown: int, nu
 def columns_of(part: Part, scheme: Scheme) -> tuple:
     """Return the columns of a part as the loop takes them."""
     bits = {channel: 1 << number for channel, number in named_channels(scheme).items()}
-    first_channel = next(iter(bits.values()), 0)
+    first_channel = bits[scheme.score.channels[0]] if scheme.score and scheme.score.channels else 0
     currencies = {currency.name: number for number, currency in enumerate(scheme.currencies)}
     codes = part.codes
     return (part.day, part.kind, part.amount_fen, part.points, codes["order_id"], codes["item_id"], codes["category"], codes["shop"],

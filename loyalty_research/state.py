@@ -8,9 +8,9 @@ __all__ = ['STEP_OPTIONS', 'CACHE_FOLDER', 'NULL', 'KIND', 'PER', 'WINDOWS', 'EN
            'SCORE', 'COUNTER', 'KEYED', 'LOT', 'PURSE', 'EARNING', 'LINE', 'ORDER_RECORD', 'REDEMPTION', 'CUSTOMER',
            'ENTRY_ROW', 'DECLINED_ROW', 'SCORE_ROW', 'TIER_ROW', 'FEE_ROW', 'OUTPUT', 'KEYED_START', 'TAG_CATEGORY',
            'TAG_LINE', 'TAG_ORDER', 'TAG_CAP', 'cache_folder', 'compiled', 'new_record', 'slot_of', 'find_key', 'grow',
-           'find_or_add_key', 'clear_keys', 'clear_score', 'clear_customer', 'least_score', 'whole', 'day_or',
+           'find_or_add_key', 'clear_keys', 'clear_score', 'clear_customer', 'fitted', 'least_score', 'whole', 'day_or',
            'set_award', 'named_items', 'named_channels', 'named_shops', 'set_components', 'expiry_table',
-           'set_currency', 'set_calendar', 'set_ladders', 'set_score_award', 'set_earning', 'fitted', 'set_entries',
+           'set_currency', 'set_calendar', 'set_ladders', 'set_score_award', 'set_earning', 'set_entries',
            'number_slots', 'compile_rules']
 
 # %% ../nbs/api/03_state.ipynb #c002
@@ -110,6 +110,7 @@ RULES = np.dtype([
     ("step", STEP, (STEPS,)), ("component", COMPONENT, (COMPONENTS,)), ("component_order", "i4", (COMPONENTS,)),
     ("main_item", "i4", (len(EVENT_KINDS),)), ("currency", CURRENCY, (CURRENCIES,)),
     ("tier_least", "i8", (TIERS,)), ("tier_invited", "i4", (TIERS,)), ("plan", PLAN, (PLANS,)),
+    ("n_fee_days", "i4"), ("fee_day", "i4", (2 * PLANS * FEES,)),
     ("month", "i4", (DAYS,)), ("year", "i4", (DAYS,)), ("drop_on", "i4", (DAYS,)), ("value_on", "i4", (DAYS,)),
     ("settle_on", "i4", (DAYS,)), ("month_start", "i4", (MONTHS,))], align=True)
 
@@ -264,23 +265,29 @@ def clear_customer(customer, rules):
         purse.head = purse.tail = purse.last_number = 0
 
 # %% ../nbs/api/03_state.ipynb #c032
+def fitted(scheme, what: str, n: int, capacity: int) -> None:
+    """Refuse a scheme beyond a capacity of the machine."""
+    if n > capacity:
+        raise SchemeError(f"{scheme.key}: {n} {what}, and the rule machine holds {capacity}; merge some.")
+
+# %% ../nbs/api/03_state.ipynb #c033
 def least_score(above, from_) -> int:
     """Return the least whole number that passes an edge; a step without an edge holds everything."""
     if above is not None:
         return floor(above.exact) + 1
     return ceil(from_.exact) if from_ is not None else -(2**62)
 
-# %% ../nbs/api/03_state.ipynb #c033
+# %% ../nbs/api/03_state.ipynb #c034
 def whole(number, otherwise: int = -1) -> int:
     """Return a number of the scheme as a whole number, rounded down; `otherwise` where there is none."""
     return otherwise if number is None else floor(number.exact)
 
-# %% ../nbs/api/03_state.ipynb #c034
+# %% ../nbs/api/03_state.ipynb #c035
 def day_or(date, otherwise: int) -> int:
     """Return the day number of a date, or `otherwise` where there is none."""
     return otherwise if date is None else day_number(date)
 
-# %% ../nbs/api/03_state.ipynb #c035
+# %% ../nbs/api/03_state.ipynb #c036
 def set_award(award, rule, names: dict, channels: dict, steps: list) -> None:
     """Write what an award rule and an earn rule have in common."""
     award["component"] = award["currency"] = -1
@@ -305,7 +312,7 @@ def set_award(award, rule, names: dict, channels: dict, steps: list) -> None:
         steps.append((least, whole(step.points)))
     award["step_stop"] = len(steps)
 
-# %% ../nbs/api/03_state.ipynb #c036
+# %% ../nbs/api/03_state.ipynb #c037
 def named_items(scheme) -> dict[str, int]:
     """Return the numbers of the names that item_id can carry: outlets first, then verifications and accounts."""
     names = {outlet: number for number, outlet in enumerate(OUTLETS)}
@@ -314,21 +321,21 @@ def named_items(scheme) -> dict[str, int]:
             names.setdefault(item, len(names))
     return names
 
-# %% ../nbs/api/03_state.ipynb #c037
+# %% ../nbs/api/03_state.ipynb #c038
 def named_channels(scheme) -> dict[str, int]:
-    """Return the numbers of the channels that the scheme's rules name; the first stands for a null channel."""
+    """Return the numbers of the channels that the scheme names, those of the score first."""
     channels = dict.fromkeys(scheme.score.channels or ()) if scheme.score else {}
     for rule in [*(scheme.score.rules if scheme.score else ()), *(e for c in scheme.currencies for e in c.earn)]:
         channels.update(dict.fromkeys(rule.channels or ()))
     return {channel: number for number, channel in enumerate(channels)}
 
-# %% ../nbs/api/03_state.ipynb #c038
+# %% ../nbs/api/03_state.ipynb #c039
 def named_shops(scheme) -> dict[str, int]:
     """Return the numbers of the shops that the scheme's redemption rules name."""
     shops = [cap.name for currency in scheme.currencies if currency.redeem for cap in currency.redeem.shops or ()]
     return {shop: number for number, shop in enumerate(dict.fromkeys(shops))}
 
-# %% ../nbs/api/03_state.ipynb #c039
+# %% ../nbs/api/03_state.ipynb #c040
 def set_components(rules, score) -> None:
     """Write the components, and the order in which a cap by another component can be applied."""
     names = [component.name for component in score.components]
@@ -346,7 +353,7 @@ def set_components(rules, score) -> None:
         order += [i for i in range(len(names)) if i not in order and rules["component"][i]["cap_by"] in (-1, *order)][:1]
     rules["component_order"][: len(order)] = order
 
-# %% ../nbs/api/03_state.ipynb #c040
+# %% ../nbs/api/03_state.ipynb #c041
 def expiry_table(periods) -> np.ndarray:
     """Return the last day of use of a lot accrued on each day of the calendar; NEVER where it does not expire."""
     days = all_days()
@@ -365,7 +372,7 @@ def expiry_table(periods) -> np.ndarray:
         table[start:stop] = until[start:stop].astype(np.int64)
     return table.astype(np.int32)
 
-# %% ../nbs/api/03_state.ipynb #c041
+# %% ../nbs/api/03_state.ipynb #c042
 def set_currency(row, currency, shops: dict) -> None:
     """Write the rules of spending and losing one currency."""
     value_fen = currency.value_cny.exact * 100
@@ -390,7 +397,7 @@ def set_currency(row, currency, shops: dict) -> None:
             row["gate"][OUTLETS.index(outlet.name)] = least_score(outlet.gate.above, outlet.gate.from_)
     row["expires_on"] = expiry_table(currency.periods)
 
-# %% ../nbs/api/03_state.ipynb #c042
+# %% ../nbs/api/03_state.ipynb #c043
 def set_calendar(rules, scheme) -> None:
     """Write what each day of the calendar means to the scheme."""
     days = all_days()
@@ -402,27 +409,32 @@ def set_calendar(rules, scheme) -> None:
     months = np.arange(MONTHS).astype("datetime64[M]")
     rules["month_start"] = months.astype("datetime64[D]").astype(np.int64)
 
-# %% ../nbs/api/03_state.ipynb #c043
+# %% ../nbs/api/03_state.ipynb #c044
 def set_ladders(rules, scheme) -> None:
     """Write the tiers and the fees of the plans."""
     rules["n_tiers"], rules["n_plans"] = len(scheme.tiers), len(scheme.plans)
     for number, tier in enumerate(scheme.tiers):
         rules["tier_least"][number] = least_score(tier.above, tier.from_)
         rules["tier_invited"][number] = tier.invited
+    fees = [fee for plan in scheme.plans for fee in plan.fees]
+    changes = {day_or(fee.valid_from, NEVER) for fee in fees} | {day_or(fee.valid_until, NEVER - 1) + 1 for fee in fees}
+    fee_days = sorted(changes - {NEVER})
+    rules["n_fee_days"], rules["fee_day"][: len(fee_days)] = len(fee_days), fee_days
     for row, plan in zip(rules["plan"], scheme.plans):
+        fitted(scheme, f"fees of {plan.name}", len(plan.fees), FEES)
         row["n_fees"] = len(plan.fees)
         for fee_row, fee in zip(row["fee"], plan.fees):
             fee_row["least"], fee_row["fen"] = least_score(fee.above, fee.from_), floor(fee.cny.exact * 100)
             fee_row["valid_from"], fee_row["valid_until"] = day_or(fee.valid_from, -NEVER), day_or(fee.valid_until, NEVER)
 
-# %% ../nbs/api/03_state.ipynb #c044
+# %% ../nbs/api/03_state.ipynb #c045
 def set_score_award(award, rule, score, score_channels: int) -> None:
     """Write where an award of the score goes, and the score's channels where the rule names none of its own."""
     award["component"] = [component.name for component in score.components].index(rule.component)
     award["window"] = WINDOWS.index(rule.window)
     award["channels"] = award["channels"] or score_channels
 
-# %% ../nbs/api/03_state.ipynb #c045
+# %% ../nbs/api/03_state.ipynb #c046
 def set_earning(award, rule, number: int, currency) -> None:
     """Write where an earning of a currency goes; a currency earns only while a period of it holds."""
     award["currency"] = number
@@ -431,12 +443,6 @@ def set_earning(award, rule, number: int, currency) -> None:
     award["pending"] = rule.accrues == "confirm"
     award["funder"] = FUNDERS.index(rule.funded_by)
     award["half_even"] = currency.rounding == "half_even"
-
-# %% ../nbs/api/03_state.ipynb #c046
-def fitted(scheme, what: str, n: int, capacity: int) -> None:
-    """Refuse a scheme beyond a capacity of the machine."""
-    if n > capacity:
-        raise SchemeError(f"{scheme.key}: {n} {what}, and the rule machine holds {capacity}; merge some.")
 
 # %% ../nbs/api/03_state.ipynb #c047
 def set_entries(rules, scheme, listed: list) -> None:

@@ -1,9 +1,8 @@
-"""The jd scheme in vectorised pandas and NumPy: as much of it as they can express.
+"""The jd scheme in NumPy by hand: sorted columns, runs of equal keys, running sums; pandas only holds the tables.
 
-The yardstick of the benchmark, and one more independent answer. Left out, because no vectorised operation says
-them: returns and exchanges of goods, redemptions and outlets, penalties and transfers, and with them lots that are
-partly used, deficits and refusals. The caps of a rule lie within each other (day, month, year), so that each is a
-running sum clipped period by period. What was tried to make it fast stands in README.md.
+It says the same rules as pandas_jd.py, for the kinds of acts listed there. A cap by day, month or year is a running
+sum clipped period by period, which is exact because the periods lie within each other. Acts of one kind, and lines of
+one category, are brought together by a radix sort of one-byte codes, which leaves customers and times in order.
 """
 from dataclasses import dataclass
 
@@ -11,12 +10,6 @@ import numpy as np
 import pandas as pd
 
 DAY_US = 86_400_000_000
-EXPRESSIBLE = tuple("""
-    order confirm login check_in review photo_review video_review follow_up_review photo_post answer ask share share_click
-    group_buy_start group_buy_join charity_yuan charity_purchase charity_goods online_payment plant harvest water
-    profile_completed profile_cleared identity_verified identity_revoked account_bound account_unbound family_bound
-    pay_for_other reputation credit grant plan_joined plan_renewed plan_cancelled
-""".split())
 COMPONENTS = ("consumption", "activity", "account", "credit", "reputation")
 ENTRIES = ("accrual", "pending", "release", "redemption", "expiry", "clawback", "penalty", "reinstatement",
            "transfer_in", "transfer_out")
@@ -27,11 +20,12 @@ ACCRUAL, PENDING, RELEASE, EXPIRY = 0, 1, 2, 4
 EXPIRIES_FIRST, CONFIRMATIONS_NEXT, EVENTS_LAST = 0, 1, 2   # the order of what happens at 00:00
 
 
-def replay_pandas(frame: pd.DataFrame, scheme) -> dict[str, pd.DataFrame]:
+def replay_numpy(frame: pd.DataFrame, scheme) -> dict[str, pd.DataFrame]:
     """Return entries, scores, tiers and fees of a log as `read_events` returns it."""
     log = open_log(frame)
     scores, customers = value_scores(log, scheme)
-    return {"entries": post_entries(log, scheme), "scores": scores, **settle_scores(log, scheme, scores, customers)}
+    return {"entries": post_entries(log, scheme), "scores": scores,
+            **settle_scores(log, scheme, scores, customers)}
 
 
 # The log
@@ -70,7 +64,8 @@ def open_log(frame: pd.DataFrame) -> Log:
     until = int(day.max())
     item, items = codes_of(frame["item_id"])
     return Log(
-        ids=ids[np.concatenate([[True], step != 0])], who=np.cumsum(np.concatenate([[0], step != 0])), time=time, day=day,
+        ids=ids[np.concatenate([[True], step != 0])], who=np.cumsum(np.concatenate([[0], step != 0])),
+        time=time, day=day,
         fen=np.rint(frame["amount"].to_numpy() * 100), points=frame["points"].to_numpy(np.int64, na_value=0),
         order=frame["order_id"].to_numpy(np.int64, na_value=-1), item=item, items=items,
         category=codes_of(frame["category"])[0], event_id=frame["event_id"].to_numpy(np.int64),
@@ -306,7 +301,8 @@ def post_entries(log: Log, scheme) -> pd.DataFrame:
     beans, wait = scheme.currencies[0], int(scheme.confirm.days.value)
     lines, wanted = bean_lines(log, beans)
     confirmed = confirmations(log, lines, wait)
-    posted = join(post_automatic(log, lines, wanted, confirmed, wait), post_events(log, beans, lines, wanted, confirmed))
+    posted = join(post_automatic(log, lines, wanted, confirmed, wait),
+                  post_events(log, beans, lines, wanted, confirmed))
     number_lots(log, beans, posted)
     return to_frame(log, scheme, in_order(log, join(post_expiries(log, posted), posted)))
 
@@ -376,8 +372,9 @@ def post_automatic(log: Log, lines: np.ndarray, wanted: np.ndarray, confirmed: n
     due = (confirmed < 0) & (log.day[lines] + wait <= log.until)
     rows = np.repeat(lines[due], 2)
     sign = np.tile([-1, 1], due.sum())
-    return postings(log.who[rows], log.day[rows] + wait, CONFIRMATIONS_NEXT, np.full(len(rows), -1),
-                    np.where(sign < 0, RELEASE, ACCRUAL).astype(np.int8), sign * np.repeat(wanted[due], 2), log.order[rows])
+    entry = np.where(sign < 0, RELEASE, ACCRUAL).astype(np.int8)
+    return postings(log.who[rows], log.day[rows] + wait, CONFIRMATIONS_NEXT, np.full(len(rows), -1), entry,
+                    sign * np.repeat(wanted[due], 2), log.order[rows])
 
 
 def postings(who, day, rank: int, row, entry, points, order) -> Postings:
@@ -439,7 +436,8 @@ def to_frame(log: Log, scheme, posted: Postings) -> pd.DataFrame:
         "time": np.where(by_event, log.time[posted.row], starts).view("datetime64[us]"),
         "entry": pd.Categorical.from_codes(posted.entry, ENTRIES), "points": posted.points,
         "lot_id": pd.arrays.IntegerArray(posted.lot, lots),
-        "accrued_on": pd.Series(dates[posted.accrued]).mask(lots), "expires_on": pd.Series(dates[0] + posted.expires.astype("m8[D]")).mask(lots),
+        "accrued_on": pd.Series(dates[posted.accrued]).mask(lots),
+        "expires_on": pd.Series(dates[0] + posted.expires.astype("m8[D]")).mask(lots),
         "outlet": pd.Categorical.from_codes(none, OUTLETS), "funded_by": pd.Categorical.from_codes(none + 1, FUNDERS),
         "order_id": pd.arrays.IntegerArray(posted.order, posted.order < 0),
         "event_id": pd.arrays.IntegerArray(log.event_id[posted.row], ~by_event),

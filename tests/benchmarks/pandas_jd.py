@@ -9,10 +9,10 @@ import pandas as pd
 
 DAY_US = 86_400_000_000
 EXPRESSIBLE = tuple("""
-    order confirm login check_in review photo_review video_review follow_up_review photo_post answer ask share share_click
-    group_buy_start group_buy_join charity_yuan charity_purchase charity_goods online_payment plant harvest water
-    profile_completed profile_cleared identity_verified identity_revoked account_bound account_unbound family_bound
-    pay_for_other reputation credit grant plan_joined plan_renewed plan_cancelled
+    order confirm login check_in review photo_review video_review follow_up_review photo_post answer ask share
+    share_click group_buy_start group_buy_join charity_yuan charity_purchase charity_goods online_payment plant
+    harvest water profile_completed profile_cleared identity_verified identity_revoked account_bound
+    account_unbound family_bound pay_for_other reputation credit grant plan_joined plan_renewed plan_cancelled
 """.split())
 COMPONENTS = ["consumption", "activity", "account", "credit", "reputation"]
 ENTRIES = ("accrual", "pending", "release", "redemption", "expiry", "clawback", "penalty", "reinstatement",
@@ -32,7 +32,8 @@ def replay_pandas(events: pd.DataFrame, scheme) -> dict[str, pd.DataFrame]:
     of_kind |= {kind: log.iloc[:0] for kind in EXPRESSIBLE if kind not in of_kind}
     items = names_of(events["item_id"])
     scores = value_scores(log, of_kind, items, calendar, scheme)
-    tables = {"scores": scores, **settle_scores(scores, calendar, scheme), "entries": post_entries(log, of_kind, calendar, scheme)}
+    entries = post_entries(log, of_kind, calendar, scheme)
+    tables = {"entries": entries, "scores": scores, **settle_scores(scores, calendar, scheme)}
     return {name: with_ids(table, ids) for name, table in tables.items()}
 
 
@@ -47,19 +48,20 @@ def open_log(events: pd.DataFrame) -> tuple[pd.DataFrame, pd.Index]:
     time = events["time"].to_numpy().view(np.int64)
     return pd.DataFrame({
         "who": who, "time": time, "day": time // DAY_US - (time.min() // DAY_US - 1), "kind": events["kind"].array,
-        "fen": (events["amount"].fillna(0) * 100).round().astype("int64"), "points": events["points"].fillna(0).astype("int64"),
-        "order": events["order_id"].fillna(-1).astype("int64"), "item": codes_of(events["item_id"]),
-        "category": codes_of(events["category"]), "event_id": events["event_id"]}), ids
+        "fen": (events["amount"].fillna(0) * 100).round().astype("int64"),
+        "points": events["points"].fillna(0).astype("int64"), "order": events["order_id"].fillna(-1).astype("int64"),
+        "item": codes_of(events["item_id"]), "category": codes_of(events["category"]),
+        "event_id": events["event_id"]}), ids
 
 
 def codes_of(column: pd.Series) -> np.ndarray:
     """Return the codes of a column of strings or categories; -1 is null."""
-    return (column if isinstance(column.dtype, pd.CategoricalDtype) else column.astype("category")).cat.codes.to_numpy(np.int64)
+    return column.astype("category").cat.codes.to_numpy(np.int64)
 
 
 def names_of(column: pd.Series) -> pd.Index:
     """Return the values of a column of strings or categories by code."""
-    return (column if isinstance(column.dtype, pd.CategoricalDtype) else column.astype("category")).cat.categories
+    return column.astype("category").cat.categories
 
 
 def make_calendar(time: pd.Series) -> pd.DataFrame:
@@ -86,14 +88,16 @@ def value_scores(log: pd.DataFrame, of_kind: dict, items: pd.Index, calendar: pd
     rules = {rule.name: rule for rule in scheme.score.rules}
     span = len(calendar)
     columns = {name: np.zeros(len(log), np.int64) for name in COMPONENTS}
-    for component, points in (*shopping_awards(of_kind["order"], calendar, rules), *activity_awards(of_kind, calendar, rules),
+    orders = of_kind["order"]
+    for component, points in (*shopping_awards(orders, calendar, rules), *activity_awards(of_kind, calendar, rules),
                               *state_changes(of_kind, items, rules)):
         columns[component][points.index] += points.to_numpy()
-    daily = pd.DataFrame(columns).groupby(log["who"].to_numpy() * span + log["day"].to_numpy(), sort=False).sum()
+    daily = pd.DataFrame(columns).groupby(log["who"].to_numpy() * span + log["day"].to_numpy()).sum()
     trailing = daily[(daily["consumption"] != 0) | (daily["activity"] != 0)]
     day = trailing.index % span
-    drops = (-trailing).assign(account=0, credit=0, reputation=0).set_axis(trailing.index - day + calendar["drop"].to_numpy()[day])
-    changes = pd.concat([daily, drops, tenure_awards(of_kind["order"], calendar, rules)]).sort_index(kind="stable")
+    drops = (-trailing).assign(account=0, credit=0, reputation=0)
+    drops.index += calendar["drop"].to_numpy()[day] - day
+    changes = pd.concat([daily, drops, tenure_awards(orders, calendar, rules)]).sort_index(kind="stable")
     changes = changes.groupby(level=0, sort=False).sum()          # sorted keys are summed run by run
     changes = changes[changes.index % span < calendar.attrs["until"]]
     who = (changes.index // span).to_numpy()
@@ -121,14 +125,15 @@ def shopping_awards(orders: pd.DataFrame, calendar: pd.DataFrame, rules: dict) -
 def new_categories(orders: pd.DataFrame, calendar: pd.DataFrame, rule) -> pd.Series:
     """Return points by row for a category not bought in the preceding twelve months."""
     named = orders[orders["category"] >= 0]
-    before = named.groupby(named["who"] * 100_000 + named["category"], sort=False)["day"].shift(fill_value=-1).to_numpy()
+    by_category = named.groupby(named["who"] * 100_000 + named["category"], sort=False)
+    before = by_category["day"].shift(fill_value=-1).to_numpy()
     drop = np.where(before < 0, -1, calendar["drop"].to_numpy()[before])
     new = named[drop <= named["day"]]
     return cap_awards(new, int(rule.points.value), [(calendar["year"].to_numpy()[new["day"]], rule.cap_year)])
 
 
 def cap_awards(acts: pd.DataFrame, points: int, caps: list) -> pd.Series:
-    """Return points by row of equal awards, those beyond a cap left out; the periods of the caps lie within each other."""
+    """Return points by row of equal awards but those beyond a cap; the periods of the caps lie within each other."""
     who = acts["who"].to_numpy()
     for period, cap in caps:
         room, rest = divmod(int(cap.value), points)
@@ -145,8 +150,9 @@ def activity_awards(of_kind: dict, calendar: pd.DataFrame, rules: dict) -> list[
     for rule in (rule for rule in rules.values() if rule.component == "activity"):
         acts = of_kind[rule.on[0]]
         day = acts["day"].to_numpy()
-        periods = [(day, rule.cap_day), (calendar["month"].to_numpy()[day], rule.cap_month), (calendar["year"].to_numpy()[day], rule.cap_year)]
-        awards.append(("activity", cap_awards(acts, int(rule.points.value), periods)))
+        month, year = calendar["month"].to_numpy()[day], calendar["year"].to_numpy()[day]
+        caps = [(day, rule.cap_day), (month, rule.cap_month), (year, rule.cap_year)]
+        awards.append(("activity", cap_awards(acts, int(rule.points.value), caps)))
     return awards
 
 
@@ -196,9 +202,11 @@ def settle_scores(scores: pd.DataFrame, calendar: pd.DataFrame, scheme) -> dict[
     day = ((scores["settled_on"] - calendar["date"].iloc[0]).dt.days).to_numpy()
     settled = scores[["who", "score"]].assign(settled_on=settle[day])
     settled = settled[settled["settled_on"] < calendar["date"][calendar.attrs["until"]]]
-    settled = settled[(settled["who"] != settled["who"].shift(-1)) | (settled["settled_on"] != settled["settled_on"].shift(-1))]
+    after = settled.shift(-1)
+    settled = settled[(settled["who"] != after["who"]) | (settled["settled_on"] != after["settled_on"])]
     new = settled["who"] != settled["who"].shift()
-    tier = pd.Series(np.searchsorted([int(tier.above.value) for tier in scheme.tiers[1:]], settled["score"]), settled.index)
+    edges = [int(tier.above.value) for tier in scheme.tiers[1:]]
+    tier = pd.Series(np.searchsorted(edges, settled["score"]), settled.index)
     change = np.where(new, 0, np.where(tier > tier.shift(), 1, 2))
     moved = (new | (tier != tier.shift())).to_numpy()
     tiers = settled.loc[moved, ["who", "settled_on"]].assign(
@@ -227,10 +235,11 @@ def post_entries(log: pd.DataFrame, of_kind: dict, calendar: pd.DataFrame, schem
     waiting = waiting.assign(day=waiting["day"] + wait, event=-1)
     acts = pd.concat([check_ins(of_kind["check_in"], beans), reviews(of_kind["review"], of_kind["order"], beans),
                       photo_posts(of_kind["photo_post"], beans), of_kind["grant"].query("points > 0")])
-    parts = [lines.assign(entry=PENDING, part=0, rank=EVENTS_LAST),
-             acts.assign(entry=ACCRUAL, part=0, rank=EVENTS_LAST, event=acts.index, row=acts.index)]
+    acts = acts.assign(row=acts.index, event=acts.index)
+    parts = [each.assign(entry=entry, part=0, rank=EVENTS_LAST) for each, entry in ((lines, PENDING), (acts, ACCRUAL))]
     for paid, rank in ((waiting, CONFIRMATIONS_NEXT), (confirmed, EVENTS_LAST)):
-        parts += [paid.assign(entry=RELEASE, points=-paid["points"], part=0, rank=rank), paid.assign(entry=ACCRUAL, part=1, rank=rank)]
+        parts.append(paid.assign(entry=RELEASE, points=-paid["points"], part=0, rank=rank))
+        parts.append(paid.assign(entry=ACCRUAL, part=1, rank=rank))
     posted = sort_entries(pd.concat([part[COLUMNS] for part in parts], ignore_index=True), calendar)
     accruals = posted[posted["entry"] == ACCRUAL]
     posted["lot"] = (accruals.groupby("who", sort=False).cumcount() + 1).reindex(posted.index, fill_value=0)
@@ -323,7 +332,8 @@ def reviews(acts: pd.DataFrame, orders: pd.DataFrame, beans) -> pd.DataFrame:
     lines = orders[["who", "order", "item", "fen"]].assign(line=orders.index)
     named = acts[acts["order"] >= 0][["who", "order", "item"]].assign(row=lambda frame: frame.index)
     by_line = named[named["item"] >= 0].merge(lines, on=["who", "order", "item"])
-    by_order = named[named["item"] < 0].drop(columns="item").merge(lines[lines["order"].isin(named["order"])], on=["who", "order"])
+    lines = lines[lines["order"].isin(named["order"])].drop(columns="item")
+    by_order = named[named["item"] < 0].merge(lines, on=["who", "order"])
     found = pd.concat([by_line, by_order]).drop_duplicates("row")
     found = found[found["line"] < found["row"]].set_index("row")["fen"]
     fen = found.reindex(acts.index, fill_value=0)
