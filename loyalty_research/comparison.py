@@ -79,8 +79,8 @@ def sum_balances(done: Replay) -> pd.DataFrame:
     held = held[held["balance"] > 0]
     currency = held["currency"].astype(str)
     least = {each.name: int(each.redeem.multiple.value) if each.redeem and each.redeem.multiple else 1 for each in done.scheme.currencies}
-    worth = held["balance"] * currency.map({each.name: float(each.value_cny.value) for each in done.scheme.currencies})
-    sums = pd.DataFrame({"outstanding": worth, "stranded": worth.where(held["balance"] < currency.map(least), 0)})
+    worth = held["balance"] * currency.map({each.name: float(each.value_cny.value) for each in done.scheme.currencies}).astype("float64")
+    sums = pd.DataFrame({"outstanding": worth, "stranded": worth.where(held["balance"] < currency.map(least).astype("float64"), 0)})
     return sums.groupby(held["customer_id"]).sum()
 
 # %% ../nbs/api/50_comparison.ipynb #c009
@@ -145,7 +145,7 @@ def label(scheme: Scheme) -> str:
     return f"{scheme.key}[{named}]" if named else scheme.key
 
 # %% ../nbs/api/50_comparison.ipynb #c015
-def compare(schemes: Sequence, events, draws: int = 200, seed: int = 0) -> Comparison:
+def compare(schemes: Sequence, events, until=None, draws: int = 200, seed: int = 0) -> Comparison:
     """Run several schemes over one log and set them side by side.
 
     Parameters
@@ -154,6 +154,8 @@ def compare(schemes: Sequence, events, draws: int = 200, seed: int = 0) -> Compa
         Keys, scheme files or schemes.
     events : as for :func:`loyalty_research.replay.replay`
         The log, the same for all; behaviour stays as logged, so nothing here is an effect of a scheme.
+    until : date or time, optional
+        The last instant, as for :func:`loyalty_research.replay.replay`.
     draws : int
         Bootstrap draws of customers for the bounds; 0 for none (bounds are NaN).
     seed : int
@@ -174,7 +176,7 @@ def compare(schemes: Sequence, events, draws: int = 200, seed: int = 0) -> Compa
     names = [label(scheme) for scheme in loaded]
     if len(set(names)) < len(names):
         raise LoyaltyError(f"schemes names {max(names, key=names.count)} twice; name each once, or give the copy another key.")
-    replays = {name: replay(events, scheme) for name, scheme in zip(names, loaded)}
+    replays = {name: replay(events, scheme, until) for name, scheme in zip(names, loaded)}
     measured = {name: measure(draw_sums(sum_customers(done, events), draws, seed)) for name, done in replays.items()}
     table = pd.DataFrame({name: with_bounds(each) for name, each in measured.items()}).T.rename_axis("scheme")
     control = next((name for name, scheme in zip(names, loaded) if scheme.key == "none"), None)

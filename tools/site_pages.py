@@ -26,6 +26,7 @@ TAGS = {  # nbdev directive -> MyST-NB cell tag
     "hide_input": "remove-input",
     "hide_output": "remove-output",
     "echo": "remove-input",  # echo: false
+    "code": "hide-input",  # code-fold: true
 }
 DIRECTIVE = re.compile(r"^\s*#\s*\|\s*(\w+).*\n?", re.MULTILINE)
 SECTIONS = {"studies": "Studies", "guides": "Guides", "api": "How it works", "reference": "Reference"}
