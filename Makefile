@@ -61,8 +61,7 @@ lab: setup
 	$(BIN)/jupyter lab --notebook-dir nbs
 
 bench: setup
-	@test -d tests/benchmarks || { echo "There is no benchmark in tests/benchmarks/ yet."; exit 1; }
-	$(BIN)/python -m pytest -q -s tests/benchmarks
+	@$(BIN)/python tests/benchmarks/bench.py
 
 soak: setup
 	$(BIN)/python -m pytest -m soak -n $(JOBS) tests
