@@ -14,7 +14,8 @@ _EXPOSED = {
     "events": "read_events EVENT_KINDS LoyaltyError EventError SchemeError SimulationError EstimationError",
     "schemes": "list_schemes load_scheme Scheme",
     "datasets": "load_cdnow make_events add_confirms",
-    "replay": "score ledger assign_tiers replay add_redemptions Replay Ledger",
+    "replay": "score ledger assign_tiers replay add_redemptions Replay",
+    "results": "Ledger",
     "comparison": "compare Comparison",
 }
 _HOMES = {name: module for module, names in _EXPOSED.items() for name in names.split()}

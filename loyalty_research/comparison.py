@@ -12,7 +12,8 @@ import numpy as np
 import pandas as pd
 
 from .events import EVENT_KINDS, LoyaltyError, open_events
-from .replay import Replay, replay, to_frame
+from .replay import Replay, replay
+from .results import to_frame
 from .schemes import Scheme, load_scheme
 
 # %% ../nbs/api/50_comparison.ipynb #c004

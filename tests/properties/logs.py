@@ -6,8 +6,10 @@ a line not returned before, a steal has its stolen. Every event has an event_id,
 from __future__ import annotations
 
 from datetime import datetime, time, timedelta
+from functools import partial
 
 import pandas as pd
+from hypothesis import note
 from hypothesis import strategies as st
 
 DTYPES = {
@@ -23,7 +25,6 @@ ACTS = ("login", "check_in", "review", "photo_post", "photo_review", "share", "h
         "plan_joined")
 STATES = ("profile_completed", "profile_cleared", "identity_verified", "identity_revoked", "account_bound",
           "account_unbound")
-SPENDING = ("grant", "grant", "grant", "penalty", "exchange", "courier_gift")
 
 
 def make_log(rows: list[dict]) -> pd.DataFrame:
@@ -98,15 +99,15 @@ class Life:
         else:
             self.add("reputation", points=act["pick"] % 7)
 
-    def spend(self, act: dict) -> None:
-        kind = SPENDING[act["pick"] % len(SPENDING)]
+    def spend(self, kind: str, act: dict) -> None:
         outlet = ("coupon", "lottery", None)[act["pick"] % 3] if kind == "exchange" else None
         self.add(kind, points=act["points"], item_id=outlet)
 
     def live(self, acts: list[dict]) -> list[dict]:
         doers = {"order": self.order, "redeem": self.redeem_later, "confirm": self.confirm, "act": self.act,
-                 "return": lambda act: self.give_back("return", act), "state": self.state, "level": self.level,
-                 "goods_exchange": lambda act: self.give_back("goods_exchange", act), "spend": self.spend}
+                 "state": self.state, "level": self.level,
+                 **{kind: partial(self.give_back, kind) for kind in ("return", "goods_exchange")},
+                 **{kind: partial(self.spend, kind) for kind in SPENDING}}
         for act in acts:
             day = (self.now + timedelta(days=act["gap"])).date()
             self.now = max(self.now, datetime.combine(day, act["time"]))
@@ -116,7 +117,9 @@ class Life:
         return self.rows
 
 
-EVERYTHING = ("order", "order", "redeem", "confirm", "return", "goods_exchange", "act", "state", "level", "spend")
+SPENDING = ("grant", "penalty", "exchange", "courier_gift")
+SHOPPING = ("order", "order", "order", "redeem", "confirm", "grant")
+EVERYTHING = (*SHOPPING, "return", "goods_exchange", *SPENDING, "act", "act", "state", "level")
 
 
 @st.composite
@@ -137,4 +140,6 @@ def logs(draw, doing=EVERYTHING, transfers=True, most_customers=4) -> pd.DataFra
                 life.insert(place, {"customer_id": life[0]["customer_id"], "time": when, "kind": kind,
                                     "order_id": 10_000 + number, "points": points})
     rows = [row for life in lives for row in life]
-    return make_log([{**row, "event_id": number} for number, row in enumerate(rows)])
+    log = make_log([{**row, "event_id": number} for number, row in enumerate(rows)])
+    note(log.dropna(axis=1, how="all").to_string())
+    return log
