@@ -200,7 +200,7 @@ class Replay:
     def scores(self) -> pd.DataFrame:
         """Valuations: `customer_id, settled_on`, the components and `score`; a row at the first one and wherever a component changed."""
         frame = self.rows["scores"].frame()
-        frame.attrs["until"] = self.until
+        frame.attrs["until"] = str(self.until) if self.until else None
         return frame
 
     @cached_property
@@ -227,7 +227,7 @@ def run(events, scheme: Scheme, until=None, at=None) -> tuple[dict[str, Rows], p
         end = end_of(parts, until, days)
         event_type, empty = parts.log.types["event_id"], empty_part(parts.log.types)
         blank = tables_of(new_record(OUTPUT)[0], empty, scheme, event_type)
-        rows = {name: Rows(name, blank[name].schema, Path(folder.name) if folder else None) for name in TABLES}
+        rows = {name: Rows(name, blank[name], Path(folder.name) if folder else None) for name in TABLES}
 
         def work(part: Part) -> list[dict[str, pa.Table]]:
             return [tables_of(out, part, scheme, event_type) for out in run_part(part, scheme, rules, end, days)]
@@ -305,7 +305,7 @@ def score(events, scheme: Scheme, at=None) -> pd.DataFrame:
     """
     rows, end, folder = run(events, scheme, at=at)
     frame = rows["scores"].frame()
-    frame.attrs["until"] = end
+    frame.attrs["until"] = str(end) if end else None
     return frame
 
 # %% ../nbs/api/20_replay.ipynb #c021
@@ -364,7 +364,7 @@ def assign_tiers(scores: pd.DataFrame, scheme: Scheme) -> pd.DataFrame:
     missing = [column for column in ("customer_id", "settled_on", "score") if column not in scores.columns]
     if missing:
         raise EventError(f"scores lacks the column {missing[0]!r}; give a table as score() returns it.")
-    until = scores.attrs.get("until")
+    until = pd.Timestamp(scores.attrs["until"]) if scores.attrs.get("until") else None
     ordered = scores.sort_values(["customer_id", "settled_on"], kind="stable")
     codes = pd.factorize(ordered["customer_id"])[0]
     day = ordered["settled_on"].to_numpy("datetime64[D]").astype(np.int64)
@@ -375,8 +375,9 @@ def assign_tiers(scores: pd.DataFrame, scheme: Scheme) -> pd.DataFrame:
     table = pa.table({
         "customer_id": pa.array(ordered["customer_id"].to_numpy()[posted]), "settled_on": as_dates(settled_on[posted]),
         "tier": closed(tier[posted], [each.name for each in scheme.tiers]), "change": closed(change[posted], CHANGES)})
-    rows = Rows("scores", pa.schema([]))
-    rows.append(pa.Table.from_pandas(ordered[["customer_id", "settled_on", "score"]], preserve_index=False))
+    given = pa.Table.from_pandas(ordered[["customer_id", "settled_on", "score"]], preserve_index=False)
+    rows = Rows("scores", given.slice(0, 0))
+    rows.append(given)
     return add_invitations(to_frame(table), rows, scheme, until)
 
 # %% ../nbs/api/20_replay.ipynb #c032

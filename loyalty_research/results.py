@@ -142,8 +142,8 @@ def to_frame(table: pa.Table) -> pd.DataFrame:
 class Rows:
     """The rows of one kind of result, as parts in order: in memory, or as Parquet files of a folder."""
 
-    def __init__(self, name: str, schema: pa.Schema, folder: Path | None = None):
-        self.name, self.schema, self.folder = name, schema, folder
+    def __init__(self, name: str, blank: pa.Table, folder: Path | None = None):
+        self.name, self.blank, self.folder = name, blank, folder  # `blank` has no rows, but all columns, types and words
         self._tables: list[pa.Table | Path] = []
 
     def append(self, table: pa.Table) -> None:
@@ -160,12 +160,11 @@ class Rows:
 
     def __iter__(self) -> Iterator[pa.Table]:
         for part in self._tables:
-            yield pq.read_table(part, schema=self.schema) if isinstance(part, Path) else part
+            yield pq.read_table(part, schema=self.blank.schema) if isinstance(part, Path) else part
 
     def frame(self) -> pd.DataFrame:
         """Return all rows as one frame."""
-        tables = list(self)
-        return to_frame(pa.concat_tables(tables) if tables else self.schema.empty_table())
+        return to_frame(pa.concat_tables([self.blank, *self]))
 
 # %% ../nbs/api/15_results.ipynb #c020
 def instant(at, what: str) -> int:

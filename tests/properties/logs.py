@@ -5,12 +5,16 @@ a line not returned before, a steal has its stolen. Every event has an event_id,
 """
 from __future__ import annotations
 
+import tempfile
 from datetime import datetime, time, timedelta
 from functools import partial
+from pathlib import Path
 
 import pandas as pd
 from hypothesis import note
 from hypothesis import strategies as st
+
+import loyalty_research as lr
 
 DTYPES = {
     "customer_id": "int64", "time": "datetime64[us]", "kind": "str", "amount": "float64", "order_id": "Int64",
@@ -35,6 +39,16 @@ def make_log(rows: list[dict]) -> pd.DataFrame:
     names = any(isinstance(value, str) for value in columns["customer_id"])
     return pd.DataFrame({name: pd.Series(columns[name], dtype="str" if names and name == "customer_id" else dtype)
                          for name, dtype in DTYPES.items()})
+
+
+def make_scheme(text: str, scored: str = "daily", settled: str = "daily") -> lr.Scheme:
+    """The control with more tables: `text` is TOML in which N stands for "source = 'test'"."""
+    base = lr.load_scheme("none").to_toml().replace("monthly:1", "daily")
+    base = base.replace('settled = "daily"', f'settled = "{settled}"').replace('scored = "daily"', f'scored = "{scored}"')
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "test.toml")
+        path.write_text(base + "\n" + text.replace(", N}", ', source = "test"}'), encoding="utf-8")
+        return lr.load_scheme(path)
 
 
 class Life:

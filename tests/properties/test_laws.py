@@ -2,6 +2,8 @@
 from __future__ import annotations
 
 import tempfile
+from importlib import import_module
+from itertools import pairwise
 from pathlib import Path
 
 import pandas as pd
@@ -21,13 +23,13 @@ DAY = pd.Timedelta(days=1)
 JD, TAOBAO, NONE = (lr.load_scheme(key) for key in ("jd", "taobao", "none"))
 SEATS = TAOBAO.with_values({"tier.super.above": 10, "tier.apass.above": 20, "tier.apass.members_a_seat": 2})
 SCHEMES = {
-    "jd": JD, "jd, at the order": JD.with_readings(X28="order"), "jd, clamp": JD.with_readings(X16="clamp", X32="claw_back"),
+    "jd": JD, "jd, at the order": JD.with_readings(X28="order"),
+    "jd, clamp": JD.with_readings(X16="clamp", X32="claw_back"),
     "jd, value, 180 days": JD.with_readings(X15="value", expiry="days_180", X3="daily"),
     "taobao": TAOBAO, "taobao, at the order": TAOBAO.with_readings(X28="order", X4="next"), "taobao, seats": SEATS}
 schemes = st.sampled_from(sorted(SCHEMES))
-DRAWS = settings.default.max_examples    # 100, or 5,000 under `make soak`
-some, few = settings(max_examples=DRAWS // 3), settings(max_examples=DRAWS // 8)
-TABLES = ("entries", "declined", "scores", "tiers", "fees")
+DRAWS = settings.default.max_examples    # 100 in the repeatable profile
+some, few = settings(max_examples=DRAWS // 5), settings(max_examples=DRAWS // 10)
 
 
 def tables(done: lr.Replay) -> dict[str, pd.DataFrame]:
@@ -63,7 +65,7 @@ def test_points_balance_and_lots_agree_at_any_instant(log, scheme, at):
     owner = [entries["customer_id"], entries["currency"].astype(str)]
     assert (entries.groupby(owner)["points"].cumsum() == entries["balance"]).all()
     assert (ledger.entries["points"] != 0).all()
-    for instant in {log["time"].min() + pd.Timedelta(days=at), *ledger.entries["time"][at % 7::7]}:
+    for instant in {log["time"].min() + pd.Timedelta(days=at), *ledger.entries["time"][at % 12::12]}:
         balances = ledger.balances(instant).set_index(["customer_id", "currency"])["balance"]
         lots = sums(ledger.lots(instant), "customer_id", "currency").reindex(balances.index, fill_value=0)
         assert (lots == balances.clip(lower=0)).all(), instant
@@ -272,7 +274,7 @@ def test_a_path_gives_what_the_frame_gives(log, scheme, part_rows, at):
     scheme = SCHEMES[scheme]
     whole = lr.replay(log, scheme, until=END)
     with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
-        patch.setattr("loyalty_research.replay.PART_ROWS", part_rows)
+        patch.setattr(import_module("loyalty_research.replay"), "PART_ROWS", part_rows)
         half = len(log) // 2
         log.iloc[:half].to_parquet(Path(folder, "a.parquet"), index=False)
         log.iloc[half:].to_parquet(Path(folder, "b.parquet"), index=False)
@@ -297,7 +299,7 @@ def test_tiers_assigned_to_the_scores_are_those_of_the_replay(log, scheme):
 @some
 @given(log=logs(), scheme=schemes)
 def test_tiers_and_fees_follow_the_scores(log, scheme):
-    """Every settled tier and fee is what the ladder says of the score in force; rows stand only where something changed."""
+    """Every settled tier and fee is what the ladder says of the score in force; rows only where something changed."""
     scheme = SCHEMES[scheme]
     done = lr.replay(log, scheme, until=END)
     names = [tier.name for tier in scheme.tiers]
@@ -311,8 +313,9 @@ def test_tiers_and_fees_follow_the_scores(log, scheme):
                 assert plan_fee(scheme, plan, rows["score"]).tolist() == rows["fee_cny"].tolist()
     for _, mine in done.tiers.groupby("customer_id"):
         place = [names.index(tier) for tier in mine["tier"]]
-        expected = ["joined"] + ["up" if now > before else "down" for before, now in zip(place, place[1:], strict=False)]
-        assert mine["change"].tolist() == expected and all(a != b for a, b in zip(place, place[1:], strict=False))
+        moves = [now - before for before, now in pairwise(place)]
+        assert mine["change"].tolist() == ["joined"] + ["up" if move > 0 else "down" for move in moves]
+        assert 0 not in moves
     assert set(done.tiers["customer_id"]) == set(log["customer_id"])
 
 
@@ -363,7 +366,7 @@ def test_higher_tiers_need_more():
             edges = [fee.edge.value if fee.edge else 0 for fee in plan.fees]
             assert edges == sorted(set(edges))
         opened = [set(list_benefits(scheme, 0, tier=tier.name).query("open").index) for tier in scheme.tiers]
-        assert all(lower <= higher for lower, higher in zip(opened, opened[1:], strict=False))
+        assert all(lower <= higher for lower, higher in pairwise(opened))
 
 
 @few
@@ -394,7 +397,7 @@ def test_added_redemptions_are_granted_in_full_and_keep_the_caps(log, scheme):
     assert (new["kind"] == "redeem").all() and len(new) + len(log) == len(added)
     spent = ledger.entries[(ledger.entries["entry"] == "redemption") & ledger.entries["event_id"].isna()]
     asked = sums(new, "customer_id", "order_id")
-    assert (-sums(spent, "customer_id", "order_id")).sort_index().equals(asked.sort_index())
+    assert (-sums(spent, "customer_id", "order_id")).to_dict() == asked.to_dict()
     redeem = scheme.currencies[0].redeem
     assert (new["points"] % int(redeem.multiple.value if redeem.multiple else 1) == 0).all()
     assert (new["points"] * 0.01 <= redeem.cap_order.value * new["amount"] + 1e-9).all()
@@ -409,9 +412,9 @@ def test_confirmations_after_the_automatic_one_do_nothing(log, scheme, days):
 
 
 @some
-@given(log=logs(doing=(*SHOPPING, "penalty", "act")), scheme=schemes, days=st.integers(0, 9))
+@given(log=logs(doing=("order", "order", "redeem", "grant", "penalty", "act")), scheme=schemes, days=st.integers(0, 9))
 def test_earlier_confirmations_only_move_times(log, scheme, days):
-    """Without returns each line's points are the same; those without a row of its own come after exactly `days`."""
+    """Without returns each line earns the same points, exactly `days` after its order."""
     scheme = SCHEMES[scheme]
     with_rows = lr.add_confirms(log, days=days)
     before, after = (lr.ledger(table, scheme, until=END).entries for table in (log, with_rows))
@@ -419,12 +422,10 @@ def test_earlier_confirmations_only_move_times(log, scheme, days):
     earned = [entries[entries["entry"].isin(["pending", "release", "accrual"])][columns] for entries in (before, after)]
     first, second = (rows.sort_values(columns, ignore_index=True) for rows in earned)
     assert_frame_equal(first, second)
-    scores = [lr.replay(table, scheme, until=END).scores for table in (log, with_rows)]
-    assert_frame_equal(*scores)
-    new = after[after["event_id"].isna() & (after["entry"] == "release")]
+    released = after[after["entry"] == "release"]
     ordered = log[log["kind"] == "order"].groupby(["customer_id", "order_id"])["time"].first()
-    for row in new.itertuples():
-        assert row.time <= ordered[row.customer_id, row.order_id] + pd.Timedelta(days=days)
+    for row in released.itertuples():
+        assert row.time == ordered[row.customer_id, row.order_id] + pd.Timedelta(days=days)
 
 
 def test_the_strategy_draws_what_the_laws_speak_of():
