@@ -15,7 +15,7 @@ from .points import (ACCRUAL, LATE, NO_LOT, TOO_MANY_KEYS, TOO_MANY_LINES, accru
                                      expire, give_back, next_expiry, order_of, pend, penalise, redeem, release, transfer)
 from .scoring import (LEVEL, TENURE, Event, award, begin_tenure, change_score, count_award, find_line, next_value_day,
                                       post_value, set_level, set_state, uncount_award, wanted_points)
-from .state import (AWARDS, EARNINGS, KEYS, KIND, LINES, NULL, RATES, ROWS, TAG_LINE, TAG_ORDER, compiled, find_key,
+from .state import (EARNINGS, KEYS, KIND, LINES, NULL, RATES, ROWS, TAG_LINE, TAG_ORDER, compiled, find_key,
                                     find_or_add_key)
 from .tiers import post_tier
 
@@ -124,10 +124,9 @@ def add_line(customer, event):
 @compiled
 def place_order(customer, rules, out, event):
     """Take an order line and what it earns."""
-    if customer.keyed.n + 4 * AWARDS > KEYS:
-        customer.failed = TOO_MANY_KEYS
-        return
     line = add_line(customer, event)
+    if customer.failed:
+        return
     set_off(customer, rules, out, event, line)
 
 # %% ../nbs/api/14_machine.ipynb #c013
@@ -272,7 +271,7 @@ def give_back_goods(customer, rules, out, event):
             give_back_line(customer, rules, out, order, number, event)
         number = next_named(customer, event, number, last)
     number = first
-    while number >= 0 and event.kind == GOODS_EXCHANGE:
+    while number >= 0 and event.kind == GOODS_EXCHANGE and not customer.failed:
         line = customer.line[number]
         if line.returned == GOODS_EXCHANGE and line.replaced == 0:
             line.replaced = 1
@@ -367,7 +366,9 @@ def step(customer, rules, out, event, now, row):
     customer.now = now
     customer.row = row
     kind = event.kind
-    if kind == ORDER:
+    if customer.keyed.n + KEYS // 2 > KEYS:
+        customer.failed = TOO_MANY_KEYS
+    elif kind == ORDER:
         place_order(customer, rules, out, event)
     elif kind == CONFIRM:
         confirm(customer, rules, out, event)
@@ -379,7 +380,7 @@ def step(customer, rules, out, event, now, row):
         spend(customer, rules, out, event)
     if kind == REPUTATION and (rules.score_channels == 0 or rules.score_channels & event.channels != 0):
         customer.score.reputation = event.points
-    if kind != ORDER:
+    if kind != ORDER and not customer.failed:
         set_off(customer, rules, out, event, 0)
     skip_confirmed(customer)
 

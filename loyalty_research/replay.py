@@ -2,12 +2,11 @@
 
 # %% auto #0
 __all__ = ['FAILURES', 'PART_ROWS', 'POLICIES', 'event_at', 'value_days', 'replay_customer', 'replay_customers', 'translate',
-           'columns_of', 'check_size', 'scratch', 'run_part', 'asked_days', 'Replay', 'run', 'end_of', 'replay',
-           'score', 'ledger', 'place_scores', 'assign_tiers', 'until_day', 'add_invitations', 'candidates_of',
+           'columns_of', 'check_size', 'scratch', 'run_part', 'asked_days', 'Replay', 'check_scheme', 'run', 'end_of',
+           'replay', 'score', 'ledger', 'place_scores', 'assign_tiers', 'until_day', 'add_invitations', 'candidates_of',
            'add_redemptions', 'redemption_requests']
 
 # %% ../nbs/api/20_replay.ipynb #c002
-import tempfile
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -22,7 +21,7 @@ from .customers import Part, map_parts, open_parts
 from .dates import FIRST_DAY, NEVER, next_settlement
 from .events import EventError, LoyaltyError, check_currencies, read_events
 from .machine import DAY_US, has_room, step, tick
-from .results import TABLES, Ledger, Rows, as_dates, closed, empty_part, instant, tables_of, to_frame
+from .results import TABLES, Folder, Ledger, Rows, as_dates, closed, empty_part, instant, tables_of, to_frame
 from .schemes import Scheme
 from .scoring import Event, value_score, write_score
 from .state import (CHANGES, CUSTOMER, NULL, OUTPUT, clear_customer, compile_rules, compiled, least_score,
@@ -64,7 +63,10 @@ def replay_customer(customer, rules, out, columns, time, stop, until, days):
             return 0
         kept = out.n_scores
         tick(customer, rules, out, event.day)
-        step(customer, rules, out, event, time[out.row], out.row)
+        if not customer.failed:
+            step(customer, rules, out, event, time[out.row], out.row)
+        if customer.failed:
+            return 1
         if len(days):
             out.n_scores = kept
         out.row += 1
@@ -81,7 +83,8 @@ def replay_customers(customer, rules, out, columns, starts, time, until, days):
     """Run the customers of a part from `out.customer` on; return 1 when all are done, 0 where the buffers are full, -1 on failure."""
     while out.customer < len(starts) - 1:
         first = starts[out.customer]
-        if out.row <= first:
+        if out.started == 0:
+            out.started = 1
             out.row = first
             clear_customer(customer, rules)
             customer.index = out.customer
@@ -94,7 +97,7 @@ def replay_customers(customer, rules, out, columns, starts, time, until, days):
             if customer.failed:
                 return -1
         out.customer += 1
-        out.row = starts[out.customer]
+        out.started = 0
     return 1
 
 # %% ../nbs/api/20_replay.ipynb #c009
@@ -145,7 +148,7 @@ def run_part(part: Part, scheme: Scheme, rules: np.ndarray, until: int, days: np
     """Run a part and yield the filled buffers, one time or more; a buffer is overwritten by the next."""
     customer, out = scratch()
     out[0]["customer"] = 0
-    out[0]["row"] = -1
+    out[0]["started"] = 0
     check_size(part, rules)
     columns = columns_of(part, scheme)
     done = 0
@@ -194,7 +197,6 @@ class Replay:
     until: pd.Timestamp | None
     ledger: Ledger = field(repr=False)
     rows: dict = field(repr=False)
-    folder: object = field(repr=False, default=None)
 
     @cached_property
     def scores(self) -> pd.DataFrame:
@@ -214,20 +216,25 @@ class Replay:
         return self.rows["fees"].frame()
 
 # %% ../nbs/api/20_replay.ipynb #c017
-def run(events, scheme: Scheme, until=None, at=None) -> tuple[dict[str, Rows], pd.Timestamp | None, object]:
-    """Run a log through a scheme and return the rows of each kind, the end, and the folder that holds them if they are on disk."""
+def check_scheme(scheme) -> None:
+    """Refuse what is no scheme."""
     if not isinstance(scheme, Scheme):
         raise LoyaltyError(f"scheme is {type(scheme).__name__}; load one with load_scheme, for example load_scheme('jd').")
+
+# %% ../nbs/api/20_replay.ipynb #c018
+def run(events, scheme: Scheme, until=None, at=None) -> tuple[dict[str, Rows], pd.Timestamp | None]:
+    """Run a log through a scheme and return the rows of each kind and the end."""
+    check_scheme(scheme)
     rules = compile_rules(scheme)
     days = np.zeros((0, 2), np.int64) if at is None else asked_days(at, scheme)
-    folder = tempfile.TemporaryDirectory(prefix="loyalty_research-") if isinstance(events, str | Path) else None
+    folder = Folder() if isinstance(events, str | Path) else None
     with open_parts(events, rows=PART_ROWS) as parts:
         if scheme.currencies:
             check_currencies(parts.log.currencies, [currency.name for currency in scheme.currencies])
         end = end_of(parts, until, days)
         event_type, empty = parts.log.types["event_id"], empty_part(parts.log.types)
         blank = tables_of(new_record(OUTPUT)[0], empty, scheme, event_type)
-        rows = {name: Rows(name, blank[name], Path(folder.name) if folder else None) for name in TABLES}
+        rows = {name: Rows(name, blank[name], folder) for name in TABLES}
 
         def work(part: Part) -> list[dict[str, pa.Table]]:
             return [tables_of(out, part, scheme, event_type) for out in run_part(part, scheme, rules, end, days)]
@@ -237,9 +244,9 @@ def run(events, scheme: Scheme, until=None, at=None) -> tuple[dict[str, Rows], p
                 for each in tables:
                     for name in TABLES:
                         rows[name].append(each[name])
-    return rows, None if end is None else pd.Timestamp(end, unit="us"), folder
+    return rows, None if end is None else pd.Timestamp(end, unit="us")
 
-# %% ../nbs/api/20_replay.ipynb #c018
+# %% ../nbs/api/20_replay.ipynb #c019
 def end_of(parts, until, days: np.ndarray) -> int | None:
     """Return the instant up to which a run goes, in microseconds; None for an empty log without one."""
     if len(days):
@@ -248,7 +255,7 @@ def end_of(parts, until, days: np.ndarray) -> int | None:
         return instant(until, "until")
     return None if parts.log.last_time is None else int(np.datetime64(parts.log.last_time, "us").astype(np.int64))
 
-# %% ../nbs/api/20_replay.ipynb #c019
+# %% ../nbs/api/20_replay.ipynb #c020
 def replay(events, scheme: Scheme, until=None) -> Replay:
     """Run a log through a scheme.
 
@@ -281,11 +288,11 @@ def replay(events, scheme: Scheme, until=None) -> Replay:
     >>> replay(order, load_scheme("jd"), until="2024-05-11").ledger.entries["points"].tolist()
     [60, -60, 60]
     """
-    rows, end, folder = run(events, scheme, until)
+    rows, end = run(events, scheme, until)
     ledger = Ledger(scheme=scheme, rows=rows["entries"], declined_rows=rows["declined"], until=end)
-    return Replay(scheme=scheme, until=end, ledger=ledger, rows={name: rows[name] for name in ("scores", "tiers", "fees")}, folder=folder)
+    return Replay(scheme=scheme, until=end, ledger=ledger, rows={name: rows[name] for name in ("scores", "tiers", "fees")})
 
-# %% ../nbs/api/20_replay.ipynb #c020
+# %% ../nbs/api/20_replay.ipynb #c021
 def score(events, scheme: Scheme, at=None) -> pd.DataFrame:
     """Return the scores of a log's customers.
 
@@ -303,12 +310,12 @@ def score(events, scheme: Scheme, at=None) -> pd.DataFrame:
     DataFrame
         ``customer_id, settled_on``, the components and ``score`` (points). With `at` one row for each day and customer with an event by then.
     """
-    rows, end, folder = run(events, scheme, at=at)
+    rows, end = run(events, scheme, at=at)
     frame = rows["scores"].frame()
     frame.attrs["until"] = str(end) if end else None
     return frame
 
-# %% ../nbs/api/20_replay.ipynb #c021
+# %% ../nbs/api/20_replay.ipynb #c022
 def ledger(events, scheme: Scheme, until=None) -> Ledger:
     """Return the ledger of a log: :func:`replay`, points only.
 
@@ -322,7 +329,7 @@ def ledger(events, scheme: Scheme, until=None) -> Ledger:
     """
     return replay(events, scheme, until).ledger
 
-# %% ../nbs/api/20_replay.ipynb #c030
+# %% ../nbs/api/20_replay.ipynb #c031
 @compiled
 def place_scores(rules, customer, day, score, until_day, tier, settled_on, change):
     """Write the tier, settlement and change of each row of scores; change -1 where it posts nothing."""
@@ -340,7 +347,7 @@ def place_scores(rules, customer, day, score, until_day, tier, settled_on, chang
                 change[i] = change_of(before, tier[i])
             before = tier[i]
 
-# %% ../nbs/api/20_replay.ipynb #c031
+# %% ../nbs/api/20_replay.ipynb #c032
 def assign_tiers(scores: pd.DataFrame, scheme: Scheme) -> pd.DataFrame:
     """Return the tiers of the customers of a table of scores.
 
@@ -361,6 +368,9 @@ def assign_tiers(scores: pd.DataFrame, scheme: Scheme) -> pd.DataFrame:
     EventError
         If a column is missing.
     """
+    check_scheme(scheme)
+    if not isinstance(scores, pd.DataFrame):
+        raise EventError(f"scores must be a DataFrame as score() returns it, but a {type(scores).__name__} was given.")
     missing = [column for column in ("customer_id", "settled_on", "score") if column not in scores.columns]
     if missing:
         raise EventError(f"scores lacks the column {missing[0]!r}; give a table as score() returns it.")
@@ -380,12 +390,12 @@ def assign_tiers(scores: pd.DataFrame, scheme: Scheme) -> pd.DataFrame:
     rows.append(given)
     return add_invitations(to_frame(table), rows, scheme, until)
 
-# %% ../nbs/api/20_replay.ipynb #c032
+# %% ../nbs/api/20_replay.ipynb #c033
 def until_day(until: pd.Timestamp) -> int:
     """Return the day number of an instant: settlements before it are posted."""
     return int(until.to_datetime64().astype("datetime64[D]").astype(np.int64))
 
-# %% ../nbs/api/20_replay.ipynb #c033
+# %% ../nbs/api/20_replay.ipynb #c034
 def add_invitations(tiers: pd.DataFrame, scores: Rows, scheme: Scheme, until) -> pd.DataFrame:
     """Return tier rows with the seats of the invited tier, for the scores of all customers."""
     invited = [(number, tier) for number, tier in enumerate(scheme.tiers) if tier.invited]
@@ -395,10 +405,9 @@ def add_invitations(tiers: pd.DataFrame, scores: Rows, scheme: Scheme, until) ->
     least = least_score(tier.above, tier.from_)
     settle = next_settlement(scheme.settled)
     candidates, first = candidates_of(scores, settle, least)
-    last = settle[until_day(until) - FIRST_DAY] - 1 if until is not None else first["settled_on"].max().to_numpy().astype("datetime64[D]").astype(int)
-    days = np.unique(settle[: last - FIRST_DAY + 1])
-    if until is not None:
-        days = days[days < until_day(until)]
+    latest = pd.concat([first["settled_on"], candidates["settled_on"]]).max()
+    days = np.unique(settle)
+    days = days[days < until_day(until)] if until is not None else days[days <= until_day(latest)]
     dates = pd.DatetimeIndex(days.astype("datetime64[D]").astype("datetime64[us]"))
     joined = np.sort(first["settled_on"].to_numpy("datetime64[us]"))
     members = pd.Series(np.searchsorted(joined, dates.to_numpy(), side="right"), index=dates)
@@ -414,18 +423,18 @@ def add_invitations(tiers: pd.DataFrame, scores: Rows, scheme: Scheme, until) ->
     both = pd.concat([tiers[~seated].astype({"tier": changed["tier"].dtype, "change": changed["change"].dtype}), changed])
     return both.sort_values(["customer_id", "settled_on"], kind="stable").reset_index(drop=True)
 
-# %% ../nbs/api/20_replay.ipynb #c034
+# %% ../nbs/api/20_replay.ipynb #c035
 def candidates_of(scores: Rows, settle: np.ndarray, least: int) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return the settled scores of the customers who ever reach `least`, and every customer's first settlement."""
-    kept, firsts = [], []
+    frames, able = [], set()
     for table in scores:
         frame = to_frame(table.select(["customer_id", "settled_on", "score"]))
         day = settle[frame["settled_on"].to_numpy("datetime64[D]").astype(np.int64) - FIRST_DAY]
-        frame["settled_on"] = day.astype("datetime64[D]").astype("datetime64[us]")
-        firsts.append(frame[["customer_id", "settled_on"]].drop_duplicates("customer_id"))
-        frame = frame.drop_duplicates(["customer_id", "settled_on"], keep="last")
-        kept.append(frame[frame["customer_id"].isin(frame.loc[frame["score"] >= least, "customer_id"])])
-    return (pd.concat(kept).drop_duplicates(["customer_id", "settled_on"], keep="last"), pd.concat(firsts).drop_duplicates("customer_id"))
+        frames.append(frame.assign(settled_on=day.astype("datetime64[D]").astype("datetime64[us]")))
+        able.update(frame.loc[frame["score"] >= least, "customer_id"])
+    first = pd.concat([frame.drop_duplicates("customer_id") for frame in frames]).drop_duplicates("customer_id")
+    kept = pd.concat([frame[frame["customer_id"].isin(able)] for frame in frames])
+    return kept.drop_duplicates(["customer_id", "settled_on"], keep="last"), first
 
 # %% ../nbs/api/20_replay.ipynb #c037
 POLICIES = ("as_soon_as_allowed",)
@@ -458,6 +467,7 @@ def add_redemptions(events, scheme: Scheme, policy: str = "as_soon_as_allowed", 
     """
     if policy not in POLICIES:
         raise LoyaltyError(f"policy is {policy!r}; the declared policies are {', '.join(POLICIES)}.")
+    check_scheme(scheme)
     log = read_events(events)
     if currency is not None:
         check_currencies([currency], [each.name for each in scheme.currencies])

@@ -2,10 +2,13 @@
 
 # %% auto #0
 __all__ = ['TABLES', 'NULLABLE_IDS', 'FLOWS', 'STOCKS', 'closed', 'as_dates', 'as_times', 'as_ids', 'event_ids', 'entries_table',
-           'declined_table', 'scores_table', 'tiers_table', 'fees_table', 'tables_of', 'empty_part', 'to_frame', 'Rows',
-           'instant', 'Ledger', 'as_period', 'count_flows', 'stack_flows']
+           'declined_table', 'scores_table', 'tiers_table', 'fees_table', 'tables_of', 'empty_part', 'to_frame',
+           'Folder', 'Rows', 'instant', 'Ledger', 'as_period', 'count_flows', 'stack_flows']
 
 # %% ../nbs/api/15_results.ipynb #c002
+import shutil
+import tempfile
+import weakref
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -139,10 +142,18 @@ def to_frame(table: pa.Table) -> pd.DataFrame:
     return frame
 
 # %% ../nbs/api/15_results.ipynb #c018
+class Folder:
+    """A temporary folder that goes when nothing refers to it any more."""
+
+    def __init__(self):
+        self.path = Path(tempfile.mkdtemp(prefix="loyalty_research-"))
+        weakref.finalize(self, shutil.rmtree, self.path, True)
+
+# %% ../nbs/api/15_results.ipynb #c019
 class Rows:
     """The rows of one kind of result, as parts in order: in memory, or as Parquet files of a folder."""
 
-    def __init__(self, name: str, blank: pa.Table, folder: Path | None = None):
+    def __init__(self, name: str, blank: pa.Table, folder: Folder | None = None):
         self.name, self.blank, self.folder = name, blank, folder  # `blank` has no rows, but all columns, types and words
         self._tables: list[pa.Table | Path] = []
 
@@ -153,7 +164,7 @@ class Rows:
         if self.folder is None:
             self._tables.append(table)
             return
-        path = self.folder / f"{self.name}-{len(self._tables):05d}.parquet"
+        path = self.folder.path / f"{self.name}-{len(self._tables):05d}.parquet"
         words = [field.name for field in table.schema if pa.types.is_dictionary(field.type)]
         pq.write_table(table, path, compression="lz4", use_dictionary=words, write_statistics=False)
         self._tables.append(path)
@@ -166,7 +177,7 @@ class Rows:
         """Return all rows as one frame."""
         return to_frame(pa.concat_tables([self.blank, *self]))
 
-# %% ../nbs/api/15_results.ipynb #c020
+# %% ../nbs/api/15_results.ipynb #c021
 def instant(at, what: str) -> int:
     """Return an instant as microseconds since 1970; a bare date is 00:00 of that day."""
     try:
@@ -180,7 +191,7 @@ def instant(at, what: str) -> int:
         raise EventError(f"{what} is {stamp}, outside the calendar of 1990 to 2110.")
     return microseconds
 
-# %% ../nbs/api/15_results.ipynb #c022
+# %% ../nbs/api/15_results.ipynb #c023
 FLOWS = {"accrual": "points_issued", "redemption": "points_redeemed", "expiry": "points_expired", "clawback": "points_clawed_back",
          "penalty": "points_penalty", "reinstatement": "points_reinstated"}
 
@@ -271,6 +282,7 @@ class Ledger:
             points_penalty, points_reinstated, points_transferred`` (points of the period, above 0 but for transfers), and the stocks
             ``points_pending, points_outstanding`` (the sum of lots) and ``deficit_points`` at its end.
         """
+        as_period(freq)
         flows = [count_flows(to_frame(table.select(["currency", "time", "entry", "points", "lot_id", "repaid"])), freq) for table in self.rows]
         names = [currency.name for currency in self.scheme.currencies]
         return stack_flows(flows, names, self.until, freq)
@@ -286,12 +298,19 @@ class Ledger:
                 table = table.drop_columns([column for column in ("repaid",) if column in table.column_names])
                 pq.write_table(table, folder / f"{name}-{number:05d}.parquet")
 
-# %% ../nbs/api/15_results.ipynb #c023
+# %% ../nbs/api/15_results.ipynb #c024
 def as_period(freq: str) -> str:
     """Return a period alias: "ME" and "M" are both months."""
-    return freq[:-1] if freq in ("ME", "QE", "YE") else freq
+    alias = {"ME": "M", "QE": "Q", "YE": "Y"}.get(freq, freq) if isinstance(freq, str) else freq
+    try:
+        single = isinstance(alias, str) and pd.Period("2000-01-01", freq=alias).freq.n == 1
+    except (ValueError, KeyError) as error:
+        raise EventError(f"freq is {freq!r}; take a pandas period such as D, W, M, Q or Y.") from error
+    if not single:
+        raise EventError(f"freq is {freq!r}; take a single pandas period such as D, W, M, Q or Y.")
+    return alias
 
-# %% ../nbs/api/15_results.ipynb #c024
+# %% ../nbs/api/15_results.ipynb #c025
 def count_flows(frame: pd.DataFrame, freq: str) -> pd.DataFrame:
     """Return the sums of one part of a ledger by period and currency."""
     points, entry = frame["points"], frame["entry"].astype(str)
@@ -305,7 +324,7 @@ def count_flows(frame: pd.DataFrame, freq: str) -> pd.DataFrame:
     keys = [frame["time"].dt.to_period(as_period(freq)).rename("time"), frame["currency"].astype(str)]
     return pd.DataFrame(sums).groupby(keys).sum()
 
-# %% ../nbs/api/15_results.ipynb #c025
+# %% ../nbs/api/15_results.ipynb #c026
 STOCKS = ["points_pending", "points_outstanding", "deficit_points"]
 
 

@@ -162,7 +162,7 @@ SCORE_ROW = np.dtype([("customer", "i4"), ("day", "i4"), ("value", "i8", (COMPON
 TIER_ROW = np.dtype([("customer", "i4"), ("day", "i4"), ("tier", "i4"), ("change", "i4")], align=True)
 FEE_ROW = np.dtype([("customer", "i4"), ("day", "i4"), ("plan", "i4"), ("fen", "i8")], align=True)
 OUTPUT = np.dtype([
-    ("n_entries", "i4"), ("n_declined", "i4"), ("n_scores", "i4"), ("n_tiers", "i4"), ("n_fees", "i4"), ("full", "i4"),
+    ("n_entries", "i4"), ("n_declined", "i4"), ("n_scores", "i4"), ("n_tiers", "i4"), ("n_fees", "i4"), ("started", "i4"),
     ("customer", "i8"), ("at", "i8"), ("row", "i8"), ("failed", "i4"), ("entry", ENTRY_ROW, (ROWS,)),
     ("declined", DECLINED_ROW, (ROWS,)), ("score", SCORE_ROW, (ROWS,)), ("tier", TIER_ROW, (ROWS,)),
     ("fee", FEE_ROW, (ROWS,))], align=True)
@@ -284,8 +284,8 @@ def whole(number, otherwise: int = -1) -> int:
 
 # %% ../nbs/api/03_state.ipynb #c035
 def day_or(date, otherwise: int) -> int:
-    """Return the day number of a date, or `otherwise` where there is none."""
-    return otherwise if date is None else day_number(date)
+    """Return the day number of a date, at most a day outside the calendar; `otherwise` where there is none."""
+    return otherwise if date is None else min(max(day_number(date), FIRST_DAY - 1), LAST_DAY + 1)
 
 # %% ../nbs/api/03_state.ipynb #c036
 def set_award(award, rule, names: dict, channels: dict, steps: list) -> None:
@@ -365,10 +365,10 @@ def expiry_table(periods) -> np.ndarray:
         if expiry.kind == "end_of_next_year":
             until = end_of_next_year(days)
         elif expiry.kind == "rolling_days":
-            until = days + whole(expiry.days)
+            until = days + min(whole(expiry.days), DAYS)
         else:
             until = fixed_date_expiry(days, expiry.dates, expiry.pick)
-        start, stop = day_or(period.valid_from, FIRST_DAY) - FIRST_DAY, day_or(period.valid_until, LAST_DAY) - FIRST_DAY + 1
+        start, stop = max(day_or(period.valid_from, FIRST_DAY) - FIRST_DAY, 0), day_or(period.valid_until, LAST_DAY) - FIRST_DAY + 1
         table[start:stop] = until[start:stop].astype(np.int64)
     return table.astype(np.int32)
 
@@ -500,13 +500,13 @@ def compile_rules(scheme) -> np.ndarray:
     score_rules = list(scheme.score.rules) if scheme.score else []
     earnings = [(n, currency, rule) for n, currency in enumerate(scheme.currencies) for rule in currency.earn]
     listed = score_rules + [rule for _, _, rule in earnings]
-    for what, n, capacity in (("rules", len(listed), AWARDS), ("currencies", len(scheme.currencies), CURRENCIES),
+    for what, n, capacity in (("components", len(scheme.score.components) if scheme.score else 0, COMPONENTS), ("rules", len(listed), AWARDS), ("currencies", len(scheme.currencies), CURRENCIES),
                               ("tiers", len(scheme.tiers), TIERS), ("plans", len(scheme.plans), PLANS),
                               ("named items", len(names), 62), ("named channels", len(channels), 62),
                               ("named shops", len(shops), SHOPS)):
         fitted(scheme, what, n, capacity)
     rules["n_awards"], rules["n_currencies"] = len(listed), len(scheme.currencies)
-    rules["window_days"], rules["confirm_days"] = whole(scheme.returns.window_days), whole(scheme.confirm.days)
+    rules["window_days"], rules["confirm_days"] = min(whole(scheme.returns.window_days), DAYS), min(whole(scheme.confirm.days), DAYS)
     rules["exchange_is_return"] = scheme.returns.goods_exchange == "return_and_order"
     steps: list[tuple[int, int]] = []
     for award, rule in zip(rules["award"], listed):
