@@ -93,7 +93,7 @@ def sum_fees(events, scheme: Scheme) -> tuple[pd.Index, pd.Series]:
         paid = log.connection.sql(f"SELECT customer_id, item_id::VARCHAR AS plan, sum(amount_fen) FILTER (kind IN ({codes})) / 100 AS fee "
                                   "FROM events GROUP BY ALL").df()
     known = paid["plan"].isin(plans) | paid["plan"].isna() if plans else pd.Series(False, index=paid.index)
-    return pd.Index(paid["customer_id"].unique()), paid["fee"].where(known, 0).fillna(0).groupby(paid["customer_id"]).sum()
+    return pd.Index(paid["customer_id"].unique()).sort_values(), paid["fee"].where(known, 0).fillna(0).groupby(paid["customer_id"]).sum()
 
 # %% ../nbs/api/50_comparison.ipynb #c010
 def sum_customers(done: Replay, events) -> pd.DataFrame:

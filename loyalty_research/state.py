@@ -418,7 +418,7 @@ def set_ladders(rules, scheme) -> None:
         rules["tier_invited"][number] = tier.invited
     fees = [fee for plan in scheme.plans for fee in plan.fees]
     changes = {day_or(fee.valid_from, NEVER) for fee in fees} | {day_or(fee.valid_until, NEVER - 1) + 1 for fee in fees}
-    fee_days = sorted(changes - {NEVER})
+    fee_days = sorted(day for day in changes if FIRST_DAY <= day <= LAST_DAY)
     rules["n_fee_days"], rules["fee_day"][: len(fee_days)] = len(fee_days), fee_days
     for row, plan in zip(rules["plan"], scheme.plans):
         fitted(scheme, f"fees of {plan.name}", len(plan.fees), FEES)

@@ -231,13 +231,13 @@ def test_caps_that_depend_on_another_component_are_taken_in_their_order():
 
 
 def test_a_boost_is_an_exact_fraction_of_the_award():
-    """30 points at 0.1 a level: level 7 gives 51, where 30 x 1.7 in floats would give 50.99..."""
+    """45 points at 0.1 a level: 45 x 1.4 is 63, where floats give 62.99... and so 62."""
     scheme = make_scheme(
         '[score]\n[[score.component]]\nname = "c"\nboost_by_level = {value = 0.1, N}\n[[score.rule]]\nname = "r"\n'
-        'component = "c"\non = ["login"]\npoints = {value = 30, N}\nwindow = "lifetime"\n')
-    rows = [{"time": "2024-01-01", "kind": "login"}, {"time": "2024-01-02", "kind": "reputation", "points": 7},
+        'component = "c"\non = ["login"]\npoints = {value = 45, N}\nwindow = "lifetime"\n')
+    rows = [{"time": "2024-01-01", "kind": "login"}, {"time": "2024-01-02", "kind": "reputation", "points": 4},
             {"time": "2024-01-03", "kind": "login"}]
-    assert values(rows, scheme, "2024-01-01", "2024-01-02", "2024-01-03") == [30, 30, 81]
+    assert values(rows, scheme, "2024-01-01", "2024-01-02", "2024-01-03") == [45, 45, 108]
 
 
 # -------------------------------------------------------------------------------------- points by a score rule

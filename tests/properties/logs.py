@@ -44,7 +44,8 @@ def make_log(rows: list[dict]) -> pd.DataFrame:
 def make_scheme(text: str, scored: str = "daily", settled: str = "daily") -> lr.Scheme:
     """The control with more tables: `text` is TOML in which N stands for "source = 'test'"."""
     base = lr.load_scheme("none").to_toml().replace("monthly:1", "daily")
-    base = base.replace('settled = "daily"', f'settled = "{settled}"').replace('scored = "daily"', f'scored = "{scored}"')
+    for key, rhythm in (("scored", scored), ("settled", settled)):
+        base = base.replace(f'{key} = "daily"', f'{key} = "{rhythm}"')
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "test.toml")
         path.write_text(base + "\n" + text.replace(", N}", ', source = "test"}'), encoding="utf-8")
