@@ -480,11 +480,12 @@ class Plan:
     def __post_init__(self):
         object.__setattr__(self, "title", self.title or self.name)
         changes = {fee.valid_from or date.min for fee in self.fees}
-        changes |= {fee.valid_until + timedelta(days=1) for fee in self.fees if fee.valid_until}
+        changes |= {fee.valid_until + timedelta(days=1) for fee in self.fees
+                    if fee.valid_until and fee.valid_until < date.max}
         for day in sorted(changes):
             _check_ladder([
                 (f"fee.{i}", fee) for i, fee in enumerate(self.fees)
-                if (fee.valid_from or day) <= day <= (fee.valid_until or day)
+                if (fee.valid_from or day) <= day <= (fee.valid_until or date.max)
             ])
 
 # %% ../nbs/api/02_language.ipynb #c046

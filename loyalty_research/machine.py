@@ -3,10 +3,10 @@
 # %% auto #0
 __all__ = ['ORDER', 'CONFIRM', 'RETURN', 'GOODS_EXCHANGE', 'REDEEM', 'EXCHANGE', 'COURIER_GIFT', 'PENALTY', 'STEAL', 'STOLEN',
            'REPUTATION', 'AWARDED', 'STATE_ON', 'STATE_OFF', 'WAITING', 'EARNED', 'DAY_US', 'pay', 'keep_earning',
-           'set_off', 'link_line', 'add_line', 'place_order', 'confirm_line', 'skip_confirmed', 'confirm', 'share_of',
-           'reinstate_line', 'claw_back_line', 'unrate_line', 'order_again', 'give_back_line', 'next_named', 'is_late',
-           'refuse_late', 'give_back_goods', 'next_fee_settlement', 'settle', 'strike', 'next_due', 'confirm_due',
-           'tick', 'spend', 'step', 'entries_at_worst', 'has_room']
+           'set_off', 'link_line', 'add_line', 'place_order', 'confirm_line', 'skip_confirmed', 'confirm',
+           'share_of_line', 'share_of', 'reinstate_line', 'claw_back_line', 'unrate_line', 'order_again',
+           'give_back_line', 'next_named', 'is_late', 'refuse_late', 'give_back_goods', 'next_fee_settlement', 'settle',
+           'strike', 'next_due', 'confirm_due', 'tick', 'spend', 'step', 'entries_at_worst', 'has_room']
 
 # %% ../nbs/api/14_machine.ipynb #c002
 from .dates import FIRST_DAY, NEVER
@@ -14,7 +14,7 @@ from .membership import post_fees
 from .points import (ACCRUAL, LATE, NO_LOT, TOO_MANY_KEYS, TOO_MANY_LINES, accrue, claw_back, decline, exchange,
                                      expire, give_back, next_expiry, order_of, pend, penalise, redeem, release, transfer)
 from .scoring import (LEVEL, TENURE, Event, award, begin_tenure, change_score, count_award, find_line, next_value_day,
-                                      post_value, set_level, set_state, uncount_award, wanted_points)
+                                      post_value, ratio, set_level, set_state, uncount_award, wanted_points)
 from .state import (EARNINGS, KEYS, KIND, LINES, NULL, RATES, ROWS, TAG_LINE, TAG_ORDER, compiled, find_key,
                                     find_or_add_key)
 from .tiers import post_tier
@@ -163,20 +163,28 @@ def confirm(customer, rules, out, event):
 
 # %% ../nbs/api/14_machine.ipynb #c017
 @compiled
-def share_of(customer, order, redemption, number):
-    """Return a line's share of the points redeemed on its order: by amount, rounded down; the last line takes the rest."""
-    if number != order.last_line:
-        amount = redemption.amount_fen
-        return redemption.granted * customer.line[number].amount_fen // amount if amount > 0 else 0
-    others = 0
-    at = order.first_line
-    while at != order.last_line:
-        if redemption.amount_fen > 0:
-            others += redemption.granted * customer.line[at].amount_fen // redemption.amount_fen
-        at = customer.line[at].next
-    return max(redemption.granted - others, 0)
+def share_of_line(redemption, line):
+    """Return a line's share of a redemption by its amount, rounded down; at most all of it."""
+    if redemption.amount_fen == 0:
+        return 0
+    if line.amount_fen >= redemption.amount_fen:
+        return redemption.granted
+    return ratio(redemption.granted, line.amount_fen, redemption.amount_fen, 0)
 
 # %% ../nbs/api/14_machine.ipynb #c018
+@compiled
+def share_of(customer, order, redemption, number):
+    """Return a line's share of the points redeemed on its order: by amount; the last line takes the rest."""
+    if number != order.last_line:
+        return share_of_line(redemption, customer.line[number])
+    left = redemption.granted
+    at = order.first_line
+    while at != order.last_line:
+        left = max(left - share_of_line(redemption, customer.line[at]), 0)
+        at = customer.line[at].next
+    return left
+
+# %% ../nbs/api/14_machine.ipynb #c019
 @compiled
 def reinstate_line(customer, rules, out, order, number, kind):
     """Give back a line's share of the points spent on its order, currency by currency."""
@@ -188,7 +196,7 @@ def reinstate_line(customer, rules, out, order, number, kind):
                 give_back(customer, out, redemption, share_of(customer, order, redemption, number), kind, customer.line[number].order)
             at = redemption.next
 
-# %% ../nbs/api/14_machine.ipynb #c019
+# %% ../nbs/api/14_machine.ipynb #c020
 @compiled
 def claw_back_line(customer, rules, out, line):
     """Take back all that a line earned: what waits is cancelled, what was paid is clawed back."""
@@ -201,7 +209,7 @@ def claw_back_line(customer, rules, out, line):
             claw_back(customer, rules, out, rule.currency, earning, rule.funder, line.order)
     line.n_earnings = line.n_pending = 0
 
-# %% ../nbs/api/14_machine.ipynb #c020
+# %% ../nbs/api/14_machine.ipynb #c021
 @compiled
 def unrate_line(customer, rules, line):
     """Take a line's amount-based awards out of the score from today on."""
@@ -211,14 +219,14 @@ def unrate_line(customer, rules, line):
             uncount_award(customer.score, rules, rule, line.day, customer.today, line.rated[rule.slot])
             line.rated[rule.slot] = 0
 
-# %% ../nbs/api/14_machine.ipynb #c021
+# %% ../nbs/api/14_machine.ipynb #c022
 @compiled
 def order_again(customer, rules, out, line, day):
     """Order the same line again: an exchange of goods is a return and a new line at the same price (X32)."""
     place_order(customer, rules, out, Event(ORDER, day, line.amount_fen, 0, line.order, line.item, line.category, line.shop, line.channels,
                                             line.virtual, 0, -1, -1))
 
-# %% ../nbs/api/14_machine.ipynb #c022
+# %% ../nbs/api/14_machine.ipynb #c023
 @compiled
 def give_back_line(customer, rules, out, order, number, event):
     """Take one line back, or only what it earned."""
@@ -229,19 +237,19 @@ def give_back_line(customer, rules, out, order, number, event):
         line.returned = event.kind
     claw_back_line(customer, rules, out, line)
 
-# %% ../nbs/api/14_machine.ipynb #c023
+# %% ../nbs/api/14_machine.ipynb #c024
 @compiled
 def next_named(customer, event, number, last):
     """Return the next line that a return names, after one: none, or the next of the order where it names the whole order."""
     return customer.line[number].next if event.item == NULL and number != last else -1
 
-# %% ../nbs/api/14_machine.ipynb #c024
+# %% ../nbs/api/14_machine.ipynb #c025
 @compiled
 def is_late(rules, line, day):
     """Return whether a line is still with the customer and can no longer be given back."""
     return line.returned == 0 and day > line.day + rules.window_days
 
-# %% ../nbs/api/14_machine.ipynb #c025
+# %% ../nbs/api/14_machine.ipynb #c026
 @compiled
 def refuse_late(customer, rules, out, event, first, last):
     """Decline a return, once, if any line it names is too old."""
@@ -252,7 +260,7 @@ def refuse_late(customer, rules, out, event, first, last):
             return
         number = next_named(customer, event, number, last)
 
-# %% ../nbs/api/14_machine.ipynb #c026
+# %% ../nbs/api/14_machine.ipynb #c027
 @compiled
 def give_back_goods(customer, rules, out, event):
     """Take a return or an exchange of goods: the line it names, or every line of the order not yet returned."""
@@ -278,7 +286,7 @@ def give_back_goods(customer, rules, out, event):
             order_again(customer, rules, out, line, event.day)
         number = next_named(customer, event, number, last)
 
-# %% ../nbs/api/14_machine.ipynb #c028
+# %% ../nbs/api/14_machine.ipynb #c029
 @compiled
 def next_fee_settlement(rules, day):
     """Return the first settlement after a day at which a dated fee begins or ends, or NEVER."""
@@ -287,7 +295,7 @@ def next_fee_settlement(rules, day):
             return rules.settle_on[rules.fee_day[i] - FIRST_DAY]
     return NEVER
 
-# %% ../nbs/api/14_machine.ipynb #c029
+# %% ../nbs/api/14_machine.ipynb #c030
 @compiled
 def settle(customer, rules, out, day):
     """Settle the score of a day: it governs tier, fee and gates from the next day on."""
@@ -297,7 +305,7 @@ def settle(customer, rules, out, day):
     post_tier(customer, rules, out, day)
     post_fees(customer, rules, out, day)
 
-# %% ../nbs/api/14_machine.ipynb #c030
+# %% ../nbs/api/14_machine.ipynb #c031
 @compiled
 def strike(customer, rules, out, day):
     """Strike the end of a day: value the score where it has to be valued, settle where a settlement is due."""
@@ -306,7 +314,7 @@ def strike(customer, rules, out, day):
     if customer.score.settle_on == day:
         settle(customer, rules, out, day)
 
-# %% ../nbs/api/14_machine.ipynb #c031
+# %% ../nbs/api/14_machine.ipynb #c032
 @compiled
 def next_due(customer, rules):
     """Return the next day at whose start anything happens by time alone, or NEVER."""
@@ -319,7 +327,7 @@ def next_due(customer, rules):
         due = min(due, customer.line[customer.pending_line].day + rules.confirm_days)
     return due
 
-# %% ../nbs/api/14_machine.ipynb #c032
+# %% ../nbs/api/14_machine.ipynb #c033
 @compiled
 def confirm_due(customer, rules, out):
     """Confirm every line whose wait is over, by order time."""
@@ -327,7 +335,7 @@ def confirm_due(customer, rules, out):
         confirm_line(customer, rules, out, customer.line[customer.pending_line])
         skip_confirmed(customer)
 
-# %% ../nbs/api/14_machine.ipynb #c033
+# %% ../nbs/api/14_machine.ipynb #c034
 @compiled
 def tick(customer, rules, out, day):
     """Let time pass up to 00:00 of a day."""
@@ -346,7 +354,7 @@ def tick(customer, rules, out, day):
         confirm_due(customer, rules, out)
     customer.today = day
 
-# %% ../nbs/api/14_machine.ipynb #c035
+# %% ../nbs/api/14_machine.ipynb #c036
 @compiled
 def spend(customer, rules, out, event):
     """Take an act that asks for points."""
@@ -357,7 +365,7 @@ def spend(customer, rules, out, event):
     elif event.kind == PENALTY:
         penalise(customer, out, event)
 
-# %% ../nbs/api/14_machine.ipynb #c036
+# %% ../nbs/api/14_machine.ipynb #c037
 @compiled
 def step(customer, rules, out, event, now, row):
     """Take one event, after `tick` has brought the customer to its day."""
@@ -384,7 +392,7 @@ def step(customer, rules, out, event, now, row):
         set_off(customer, rules, out, event, 0)
     skip_confirmed(customer)
 
-# %% ../nbs/api/14_machine.ipynb #c038
+# %% ../nbs/api/14_machine.ipynb #c039
 @compiled
 def entries_at_worst(customer, rules):
     """Return how many ledger rows the next tick and event can write at most."""
@@ -394,7 +402,7 @@ def entries_at_worst(customer, rules):
     waiting = customer.n_lines - customer.pending_line + customer.longest_order + 1
     return 64 + 4 * lots + 8 * EARNINGS * waiting + 2 * customer.n_parts
 
-# %% ../nbs/api/14_machine.ipynb #c039
+# %% ../nbs/api/14_machine.ipynb #c040
 @compiled
 def has_room(customer, rules, out):
     """Return whether the buffers hold whatever the next tick and event can write."""

@@ -12,6 +12,7 @@ __all__ = ['ACCRUAL', 'PENDING', 'RELEASE', 'REDEMPTION_ENTRY', 'EXPIRY', 'CLAWB
 
 # %% ../nbs/api/11_points.ipynb #c002
 from .dates import FIRST_DAY, NEVER
+from .scoring import ratio
 from .state import (ENTRIES, FUNDERS, KIND, LOTS, NULL, ORDERS, OUTLETS, PARTS, REASONS, REDEMPTIONS,
                                     TAG_ORDER, compiled, find_or_add_key)
 
@@ -300,7 +301,7 @@ def redeem(customer, rules, out, event):
         allowed = balance
         reason = BALANCE
     if num > 0:
-        room = max(event.amount_fen * num // den - granted_on(customer, order, event.currency), 0)
+        room = max(ratio(event.amount_fen, num, den, 0) - granted_on(customer, order, event.currency), 0)
         if room < allowed:
             allowed = room
             reason = CAP

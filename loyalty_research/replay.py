@@ -2,9 +2,9 @@
 
 # %% auto #0
 __all__ = ['FAILURES', 'PART_ROWS', 'POLICIES', 'event_at', 'value_days', 'replay_customer', 'replay_customers', 'translate',
-           'columns_of', 'check_size', 'scratch', 'run_part', 'asked_days', 'Replay', 'check_scheme', 'run', 'end_of',
-           'replay', 'score', 'ledger', 'place_scores', 'assign_tiers', 'until_day', 'add_invitations', 'candidates_of',
-           'add_redemptions', 'redemption_requests']
+           'columns_of', 'check_size', 'scratch', 'run_part', 'asked_days', 'Replay', 'run', 'end_of', 'replay',
+           'score', 'ledger', 'place_scores', 'check_scores', 'assign_tiers', 'until_day', 'add_invitations',
+           'candidates_of', 'add_redemptions', 'redemption_requests']
 
 # %% ../nbs/api/20_replay.ipynb #c002
 import threading
@@ -18,11 +18,11 @@ import pandas as pd
 import pyarrow as pa
 
 from .customers import Part, map_parts, open_parts
-from .dates import FIRST_DAY, NEVER, next_settlement
+from .dates import FIRST_DAY, LAST_DAY, NEVER, next_settlement
 from .events import EventError, LoyaltyError, check_currencies, read_events
 from .machine import DAY_US, has_room, step, tick
 from .results import TABLES, Folder, Ledger, Rows, as_dates, closed, empty_part, instant, tables_of, to_frame
-from .schemes import Scheme
+from .schemes import Scheme, check_scheme
 from .scoring import Event, value_score, write_score
 from .state import (CHANGES, CUSTOMER, NULL, OUTPUT, clear_customer, compile_rules, compiled, least_score,
                                     named_channels, named_items, named_shops, new_record)
@@ -123,13 +123,14 @@ def columns_of(part: Part, scheme: Scheme) -> tuple:
 
 # %% ../nbs/api/20_replay.ipynb #c011
 def check_size(part: Part, rules: np.ndarray) -> None:
-    """Refuse amounts whose product with a rate of the scheme would not fit 64 bits."""
-    table = rules[0]
-    most = max([1, *table["award"]["num"].tolist(), *table["currency"]["cap_num"].tolist(), *table["currency"]["shop_num"].ravel().tolist()])
-    largest = int(part.amount_fen.max(initial=0))
-    if largest * most >= 2**63:
-        raise EventError(f"An amount of {largest / 100:,.2f} CNY times a rate of the scheme would overflow 64 bits; mend the amount, or give the rate "
-                         "fewer decimals.")
+    """Refuse amounts that would make more points than 64 bits hold."""
+    award, currency = rules[0]["award"], rules[0]["currency"]
+    rates = np.concatenate([award["num"] / np.maximum(award["den"], 1), currency["cap_num"] / np.maximum(currency["cap_den"], 1),
+                            (currency["shop_num"] / np.maximum(currency["shop_den"], 1)).ravel()])
+    total = float(part.amount_fen.sum(dtype=np.float64))
+    if total * max(rates.max(), 1) >= 2**62:
+        raise EventError(f"Amounts of {total / 100:,.0f} CNY in all, times a rate of the scheme, are more points than 64 bits hold; mend the amounts "
+                         "or the rate.")
 
 # %% ../nbs/api/20_replay.ipynb #c012
 FAILURES = {
@@ -168,11 +169,13 @@ def run_part(part: Part, scheme: Scheme, rules: np.ndarray, until: int, days: np
 # %% ../nbs/api/20_replay.ipynb #c014
 def asked_days(at, scheme: Scheme) -> np.ndarray:
     """Return the days asked for, sorted, and beside each the last valuation day on or before it, as day numbers."""
-    days = [at] if isinstance(at, str) or not hasattr(at, "__iter__") else list(at)
+    days = [at] if isinstance(at, str) or np.ndim(at) == 0 else list(at)
     if not days:
         raise EventError("at is an empty list; name at least one day.")
     asked = np.unique([instant(day, "at") // DAY_US for day in days]).astype(np.int64)
     valued = np.unique(next_settlement(scheme.scored)).astype(np.int64)
+    if asked[0] < valued[0]:
+        raise EventError(f"at lies before {np.datetime64(int(valued[0]), 'D')}, the first valuation of the calendar; ask for a later day.")
     return np.column_stack([asked, valued[np.searchsorted(valued, asked, side="right") - 1]])
 
 # %% ../nbs/api/20_replay.ipynb #c016
@@ -216,12 +219,6 @@ class Replay:
         return self.rows["fees"].frame()
 
 # %% ../nbs/api/20_replay.ipynb #c017
-def check_scheme(scheme) -> None:
-    """Refuse what is no scheme."""
-    if not isinstance(scheme, Scheme):
-        raise LoyaltyError(f"scheme is {type(scheme).__name__}; load one with load_scheme, for example load_scheme('jd').")
-
-# %% ../nbs/api/20_replay.ipynb #c018
 def run(events, scheme: Scheme, until=None, at=None) -> tuple[dict[str, Rows], pd.Timestamp | None]:
     """Run a log through a scheme and return the rows of each kind and the end."""
     check_scheme(scheme)
@@ -246,7 +243,7 @@ def run(events, scheme: Scheme, until=None, at=None) -> tuple[dict[str, Rows], p
                         rows[name].append(each[name])
     return rows, None if end is None else pd.Timestamp(end, unit="us")
 
-# %% ../nbs/api/20_replay.ipynb #c019
+# %% ../nbs/api/20_replay.ipynb #c018
 def end_of(parts, until, days: np.ndarray) -> int | None:
     """Return the instant up to which a run goes, in microseconds; None for an empty log without one."""
     if len(days):
@@ -255,7 +252,7 @@ def end_of(parts, until, days: np.ndarray) -> int | None:
         return instant(until, "until")
     return None if parts.log.last_time is None else int(np.datetime64(parts.log.last_time, "us").astype(np.int64))
 
-# %% ../nbs/api/20_replay.ipynb #c020
+# %% ../nbs/api/20_replay.ipynb #c019
 def replay(events, scheme: Scheme, until=None) -> Replay:
     """Run a log through a scheme.
 
@@ -292,7 +289,7 @@ def replay(events, scheme: Scheme, until=None) -> Replay:
     ledger = Ledger(scheme=scheme, rows=rows["entries"], declined_rows=rows["declined"], until=end)
     return Replay(scheme=scheme, until=end, ledger=ledger, rows={name: rows[name] for name in ("scores", "tiers", "fees")})
 
-# %% ../nbs/api/20_replay.ipynb #c021
+# %% ../nbs/api/20_replay.ipynb #c020
 def score(events, scheme: Scheme, at=None) -> pd.DataFrame:
     """Return the scores of a log's customers.
 
@@ -312,10 +309,11 @@ def score(events, scheme: Scheme, at=None) -> pd.DataFrame:
     """
     rows, end = run(events, scheme, at=at)
     frame = rows["scores"].frame()
-    frame.attrs["until"] = str(end) if end else None
+    if at is None and end is not None:
+        frame.attrs["until"] = str(end)
     return frame
 
-# %% ../nbs/api/20_replay.ipynb #c022
+# %% ../nbs/api/20_replay.ipynb #c021
 def ledger(events, scheme: Scheme, until=None) -> Ledger:
     """Return the ledger of a log: :func:`replay`, points only.
 
@@ -329,7 +327,7 @@ def ledger(events, scheme: Scheme, until=None) -> Ledger:
     """
     return replay(events, scheme, until).ledger
 
-# %% ../nbs/api/20_replay.ipynb #c031
+# %% ../nbs/api/20_replay.ipynb #c030
 @compiled
 def place_scores(rules, customer, day, score, until_day, tier, settled_on, change):
     """Write the tier, settlement and change of each row of scores; change -1 where it posts nothing."""
@@ -346,6 +344,25 @@ def place_scores(rules, customer, day, score, until_day, tier, settled_on, chang
             if tier[i] != before:
                 change[i] = change_of(before, tier[i])
             before = tier[i]
+
+# %% ../nbs/api/20_replay.ipynb #c031
+def check_scores(scores) -> None:
+    """Refuse a table of scores that cannot be placed."""
+    if not isinstance(scores, pd.DataFrame):
+        raise EventError(f"scores must be a DataFrame as score() returns it, but a {type(scores).__name__} was given.")
+    missing = [column for column in ("customer_id", "settled_on", "score") if column not in scores.columns]
+    if missing:
+        raise EventError(f"scores lacks the column {missing[0]!r}; give a table as score() returns it.")
+    if not pd.api.types.is_datetime64_dtype(scores["settled_on"]):
+        raise EventError("settled_on must hold timestamps without a zone; convert it with pd.to_datetime.")
+    if not pd.api.types.is_numeric_dtype(scores["score"]):
+        raise EventError("score must hold whole numbers; convert it.")
+    first, last = (np.datetime64(day, "D") for day in (FIRST_DAY, LAST_DAY))
+    bad = {"no customer_id": scores["customer_id"].isna(), "no day of 1990 to 2110 in settled_on": ~scores["settled_on"].between(first, last),
+           "no whole score": scores["score"].isna() | (scores["score"] % 1 != 0)}
+    for what, rows in bad.items():
+        if rows.any():
+            raise EventError(f"scores has {what} in row {int(np.flatnonzero(rows)[0])}; mend the row or drop it.")
 
 # %% ../nbs/api/20_replay.ipynb #c032
 def assign_tiers(scores: pd.DataFrame, scheme: Scheme) -> pd.DataFrame:
@@ -366,14 +383,10 @@ def assign_tiers(scores: pd.DataFrame, scheme: Scheme) -> pd.DataFrame:
     Raises
     ------
     EventError
-        If a column is missing.
+        If a column is missing, or a row has no customer, no day of 1990 to 2110 or no whole score.
     """
     check_scheme(scheme)
-    if not isinstance(scores, pd.DataFrame):
-        raise EventError(f"scores must be a DataFrame as score() returns it, but a {type(scores).__name__} was given.")
-    missing = [column for column in ("customer_id", "settled_on", "score") if column not in scores.columns]
-    if missing:
-        raise EventError(f"scores lacks the column {missing[0]!r}; give a table as score() returns it.")
+    check_scores(scores)
     until = pd.Timestamp(scores.attrs["until"]) if scores.attrs.get("until") else None
     ordered = scores.sort_values(["customer_id", "settled_on"], kind="stable")
     codes = pd.factorize(ordered["customer_id"])[0]
@@ -383,7 +396,7 @@ def assign_tiers(scores: pd.DataFrame, scheme: Scheme) -> pd.DataFrame:
                  settled_on, change)
     posted = change >= 0
     table = pa.table({
-        "customer_id": pa.array(ordered["customer_id"].to_numpy()[posted]), "settled_on": as_dates(settled_on[posted]),
+        "customer_id": pa.array(ordered["customer_id"][posted]), "settled_on": as_dates(settled_on[posted]),
         "tier": closed(tier[posted], [each.name for each in scheme.tiers]), "change": closed(change[posted], CHANGES)})
     given = pa.Table.from_pandas(ordered[["customer_id", "settled_on", "score"]], preserve_index=False)
     rows = Rows("scores", given.slice(0, 0))
@@ -457,8 +470,9 @@ def add_redemptions(events, scheme: Scheme, policy: str = "as_soon_as_allowed", 
     Returns
     -------
     DataFrame
-        The log with a ``redeem`` row before the first line of each order that redeems: ``amount`` is the order's total as logged, ``points``
-        what the scheme grants. Order rows stand as logged, so what is earned is earned on the full amount.
+        The log with a ``redeem`` row at the first line of each order that redeems, and ahead of it: ``amount`` is the order's total as logged,
+        ``points`` what the scheme grants beside the log's own redemptions, ``shop`` the shop that all its lines name. Order rows stand as logged,
+        so what is earned is earned on the full amount.
 
     Raises
     ------
@@ -469,22 +483,33 @@ def add_redemptions(events, scheme: Scheme, policy: str = "as_soon_as_allowed", 
         raise LoyaltyError(f"policy is {policy!r}; the declared policies are {', '.join(POLICIES)}.")
     check_scheme(scheme)
     log = read_events(events)
-    if currency is not None:
-        check_currencies([currency], [each.name for each in scheme.currencies])
     if not scheme.currencies or log.empty or "order_id" not in log:
         return log
-    wanted = redemption_requests(log, currency)
-    granted = replay(pd.concat([wanted, log], ignore_index=True), scheme).ledger.entries
-    granted = granted[(granted["entry"] == "redemption") & granted["event_id"].isna() & (granted["outlet"] == "order")]
-    points = -granted.groupby(["customer_id", "order_id"], observed=True)["points"].sum()
-    wanted["points"] = pd.MultiIndex.from_frame(wanted[["customer_id", "order_id"]]).map(points.to_dict()).to_numpy(dtype="float64", na_value=0)
-    kept = wanted[wanted["points"] > 0].astype({"points": "Int64"})
-    return read_events(pd.concat([kept, log], ignore_index=True))
+    names = [each.name for each in scheme.currencies]
+    check_currencies([currency or names[0]], names)
+    chosen = scheme.currencies[names.index(currency or names[0])]
+    if chosen.redeem is None:
+        raise LoyaltyError(f"{scheme.key} takes no {chosen.name} at an order; name another currency.")
+    wanted = redemption_requests(log, chosen)
+    trial = pd.concat([wanted, log.drop(columns="event_id", errors="ignore")], ignore_index=True).assign(event_id=lambda frame: frame.index)
+    granted = replay(trial, scheme).ledger.entries
+    granted = granted[(granted["entry"] == "redemption") & (granted["event_id"] < len(wanted))]
+    wanted["points"] = (-granted.groupby("event_id")["points"].sum()).reindex(wanted.index, fill_value=0).astype("Int64")
+    added = wanted[wanted["points"] > 0]
+    columns = [*log.columns, *(column for column in added.columns if column not in log.columns and added[column].notna().any())]
+    return read_events(pd.concat([added, log], ignore_index=True)[columns])
 
 # %% ../nbs/api/20_replay.ipynb #c038
-def redemption_requests(log: pd.DataFrame, currency: str | None) -> pd.DataFrame:
-    """Return a redeem row for each order, asking for more than any rule grants."""
+def redemption_requests(log: pd.DataFrame, currency) -> pd.DataFrame:
+    """Return a redeem row for each order at its first line, asking for the worth of the whole order, in the shop that all its lines name."""
     lines = log[(log["kind"] == "order") & log["order_id"].notna()]
-    orders = lines.groupby(["customer_id", "order_id"], sort=False, observed=True).agg(time=("time", "first"), amount=("amount", "sum")).reset_index()
+    lines = lines.assign(shop=lines["shop"] if "shop" in lines else None)
+    grouped = lines.groupby(["customer_id", "order_id"], sort=False, observed=True)
+    orders = grouped.agg(time=("time", "min"), amount=("amount", "sum"), shop=("shop", "first"), shops=("shop", "nunique"),
+                         named=("shop", "count"), lines=("time", "size")).reset_index()
+    orders["shop"] = orders["shop"].where((orders["shops"] == 1) & (orders["named"] == orders["lines"]), None)
     orders["amount"] = orders["amount"].round(2)
-    return orders.assign(kind="redeem", points=pd.array([10**12] * len(orders), dtype="Int64"), currency=currency)
+    a_point_fen = currency.value_cny.exact * 100
+    fen = (orders["amount"] * 100).round().astype("int64")
+    points = (fen * a_point_fen.denominator // a_point_fen.numerator).astype("Int64")
+    return orders[["customer_id", "order_id", "time", "amount", "shop"]].assign(kind="redeem", points=points, currency=currency.name)

@@ -10,6 +10,7 @@ import shutil
 import tempfile
 import weakref
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -180,11 +181,12 @@ class Rows:
 # %% ../nbs/api/15_results.ipynb #c021
 def instant(at, what: str) -> int:
     """Return an instant as microseconds since 1970; a bare date is 00:00 of that day."""
-    try:
+    stamp = pd.NaT
+    with suppress(TypeError, ValueError):
         stamp = pd.Timestamp(at)
-    except (TypeError, ValueError) as error:
-        raise EventError(f"{what} is {at!r}, which is no date or time; write for example '2024-06-30'.") from error
-    if stamp is pd.NaT or stamp.tzinfo is not None:
+    if stamp is pd.NaT:
+        raise EventError(f"{what} is {at!r}, which is no date or time; write for example '2024-06-30'.")
+    if stamp.tzinfo is not None:
         raise EventError(f"{what} is {at!r}; give a time without a zone, in the scheme's own zone.")
     microseconds = int(stamp.to_datetime64().astype("datetime64[us]").astype(np.int64))
     if not FIRST_DAY * DAY_US <= microseconds < (LAST_DAY + 1) * DAY_US:
@@ -226,7 +228,7 @@ class Ledger:
         return self.declined_rows.frame()
 
     def balances(self, at) -> pd.DataFrame:
-        """Return the balance of each customer and currency after every entry up to an instant.
+        """Return the balance of each customer and currency after every entry up to an instant (nothing is known after `until`).
 
         Parameters
         ----------
@@ -247,7 +249,7 @@ class Ledger:
             ["customer_id", "currency"], kind="stable").reset_index(drop=True)
 
     def lots(self, at) -> pd.DataFrame:
-        """Return the lots that hold points after every entry up to an instant.
+        """Return the lots that hold points after every entry up to an instant (nothing is known after `until`).
 
         Parameters
         ----------
@@ -294,7 +296,7 @@ class Ledger:
         if any(folder.glob("entries-*.parquet")) or any(folder.glob("declined-*.parquet")):
             raise LoyaltyError(f"{folder} holds a ledger already; name another folder.")
         for name, rows in (("entries", self.rows), ("declined", self.declined_rows)):
-            for number, table in enumerate(rows):
+            for number, table in enumerate(list(rows) or [rows.blank]):
                 table = table.drop_columns([column for column in ("repaid",) if column in table.column_names])
                 pq.write_table(table, folder / f"{name}-{number:05d}.parquet")
 

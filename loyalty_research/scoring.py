@@ -2,17 +2,17 @@
 
 # %% auto #0
 __all__ = ['ACT', 'AMOUNT_RATE', 'NEW_CATEGORY', 'SHOPPING_DAY', 'NTH_SHOPPING_DAY', 'CONSECUTIVE_MONTH', 'TENURE', 'STATE',
-           'LEVEL', 'STREAK', 'AMOUNT', 'GIVEN', 'TRAILING', 'LIFETIME', 'STATE_WINDOW', 'ORDER', 'REPUTATION',
-           'CAP_ORDER', 'CAP_CATEGORY', 'CAP_SHOP', 'Event', 'is_new_category', 'is_new_day', 'ratio', 'step_points',
-           'lengthen_run', 'find_line', 'review_points', 'purchase_points', 'matches', 'wanted_points', 'start_periods',
-           'keyed_count', 'room_under', 'award', 'change_score', 'count_trailing', 'count_award', 'uncount_award',
-           'drop_until', 'anniversary_of', 'begin_tenure', 'anniversaries_until', 'set_state', 'set_level',
-           'value_score', 'next_value_day', 'write_score', 'post_value']
+           'LEVEL', 'STREAK', 'AMOUNT', 'GIVEN', 'TRAILING', 'LIFETIME', 'STATE_WINDOW', 'LARGEST', 'ORDER',
+           'REPUTATION', 'CAP_ORDER', 'CAP_CATEGORY', 'CAP_SHOP', 'Event', 'is_new_category', 'is_new_day', 'divide',
+           'ratio', 'step_points', 'lengthen_run', 'find_line', 'review_points', 'purchase_points', 'matches',
+           'wanted_points', 'start_periods', 'keyed_count', 'room_under', 'award', 'change_score', 'count_trailing',
+           'count_award', 'uncount_award', 'drop_until', 'anniversary_of', 'begin_tenure', 'anniversaries_until',
+           'set_state', 'set_level', 'value_score', 'next_value_day', 'write_score', 'post_value']
 
 # %% ../nbs/api/10_scoring.ipynb #c002
 from typing import NamedTuple
 
-from .dates import FIRST_DAY, NEVER
+from .dates import FIRST_DAY, LAST_DAY, NEVER
 from .state import (COMPONENTS, KIND, NULL, PER, TAG_CAP, TAG_CATEGORY, TAG_LINE, TAG_ORDER, WINDOW_DAYS, WINDOWS,
                                     compiled, find_key, find_or_add_key)
 
@@ -20,6 +20,7 @@ from .state import (COMPONENTS, KIND, NULL, PER, TAG_CAP, TAG_CATEGORY, TAG_LINE
 ACT, AMOUNT_RATE, NEW_CATEGORY, SHOPPING_DAY, NTH_SHOPPING_DAY, CONSECUTIVE_MONTH, TENURE, STATE, LEVEL, STREAK, AMOUNT, GIVEN = range(
     len(PER))
 TRAILING, LIFETIME, STATE_WINDOW = range(len(WINDOWS))
+LARGEST = 2**63 - 1
 ORDER, REPUTATION = KIND["order"], KIND["reputation"]
 
 
@@ -67,13 +68,27 @@ def is_new_day(counter, rules, day):
 
 # %% ../nbs/api/10_scoring.ipynb #c011
 @compiled
+def divide(amount, num, den):
+    """Return amount x num / den as whole part and rest, exact although the product may not fit 64 bits."""
+    if num == 0 or amount <= LARGEST // num:
+        return amount * num // den, amount * num % den
+    whole, rest = 0, 0
+    for bit in range(62, -1, -1):
+        rest *= 2
+        whole = 2 * whole + rest // den
+        rest %= den
+        if num >> bit & 1:
+            whole += amount // den + (rest + amount % den) // den
+            rest = (rest + amount % den) % den
+    return whole, rest
+
+# %% ../nbs/api/10_scoring.ipynb #5e3a73f9
+@compiled
 def ratio(amount, num, den, half_even):
     """Return amount x num / den as a whole number, rounded down or to the nearest even."""
-    whole = amount * num // den
-    if half_even:
-        twice = 2 * (amount * num - whole * den)
-        if twice > den or (twice == den and whole % 2 == 1):
-            whole += 1
+    whole, rest = divide(amount, num, den)
+    if half_even and (2 * rest > den or (2 * rest == den and whole % 2 == 1)):
+        whole += 1
     return whole
 
 # %% ../nbs/api/10_scoring.ipynb #c012
@@ -166,7 +181,7 @@ def wanted_points(customer, rules, number, event):
         points = purchase_points(customer, rules, number, event)
     if rule.component >= 0 and rules.component[rule.component].boost_num > 0:
         component = rules.component[rule.component]
-        points = points * (component.boost_den + component.boost_num * customer.score.reputation) // component.boost_den
+        points = ratio(points, component.boost_den + component.boost_num * customer.score.reputation, component.boost_den, 0)
     return points
 
 # %% ../nbs/api/10_scoring.ipynb #c022
@@ -375,7 +390,7 @@ def next_value_day(score, rules):
     day = min(score.changed_on, score.anniversary)
     if score.queue_n > 0:
         day = min(day, score.queue_day[score.queue_head])
-    return NEVER if day == NEVER else rules.value_on[day - FIRST_DAY]
+    return NEVER if day > LAST_DAY else rules.value_on[day - FIRST_DAY]
 
 # %% ../nbs/api/10_scoring.ipynb #c044
 @compiled

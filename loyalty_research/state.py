@@ -39,13 +39,13 @@ def cache_folder() -> Path:
     digest = hashlib.sha256(repr((numba.__version__, np.__version__, STEP_OPTIONS)).encode())
     for source in sources:
         digest.update(source.read_bytes())
-    base = os.environ.get("NUMBA_CACHE_DIR") or os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    folder = Path(base) / "loyalty_research" / digest.hexdigest()[:16]
+    name = Path("loyalty_research", digest.hexdigest()[:16])
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        return folder
-    except OSError:
-        return Path(tempfile.gettempdir()) / "loyalty_research" / digest.hexdigest()[:16]
+        base = os.environ.get("NUMBA_CACHE_DIR") or os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+        (base / name).mkdir(parents=True, exist_ok=True)
+        return base / name
+    except (OSError, RuntimeError):
+        return tempfile.gettempdir() / name
 
 # %% ../nbs/api/03_state.ipynb #c006
 CACHE_FOLDER = cache_folder()

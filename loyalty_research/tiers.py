@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from .events import SchemeError
+from .schemes import check_scheme
 from .state import CHANGES, compiled, least_score
 
 # %% ../nbs/api/12_tiers.ipynb #c003
@@ -139,6 +140,7 @@ def list_benefits(scheme, score: int, tier: str | None = None) -> pd.DataFrame:
     SchemeError
         If the scheme has no such tier.
     """
+    check_scheme(scheme)
     names = [step.name for step in scheme.tiers]
     if tier is not None and tier not in names:
         raise SchemeError(f"{scheme.key} has no tier {tier!r}; its tiers are {', '.join(names)}.")

@@ -133,7 +133,6 @@ def test_a_tier_that_is_none_is_refused():
         list_benefits(JD, 5, tier="gold")
 
 
-@pytest.mark.xfail(strict=True, reason="known defect, open")
 def test_a_scheme_that_is_none_is_refused():
     with pytest.raises(lr.LoyaltyError, match="load_scheme"):
         list_benefits("jd", 5)
