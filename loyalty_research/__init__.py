@@ -16,6 +16,7 @@ _EXPOSED = {
     "datasets": "load_cdnow make_events add_confirms",
     "replay": "score ledger assign_tiers replay add_redemptions Replay",
     "results": "Ledger",
+    "audit": "audit Audit",
     "comparison": "compare Comparison",
 }
 _HOMES = {name: module for module, names in _EXPOSED.items() for name in names.split()}
