@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from loyalty_research.events import SchemeError
 from loyalty_research.language import AwardRule, EarnRule, Number, ScoreRule
-from loyalty_research.schemes import _find_lines, list_schemes, load_scheme
+from loyalty_research.reader import find_lines
+from loyalty_research.schemes import list_schemes, load_scheme
 
 KEYS = sorted(
     path.name[:-5] for path in files("loyalty_research.data").joinpath("schemes").iterdir() if path.suffix == ".toml"
@@ -925,7 +926,7 @@ def test_unknown_scheme(wanted, needles):
 
 
 def test_lines_are_found_by_path():
-    lines = _find_lines(TEXTS["jd"])
+    lines = find_lines(TEXTS["jd"])
     rows = TEXTS["jd"].splitlines()
     for path, shown in [
         ("currency.beans.redeem.multiple", "multiple ="),
