@@ -169,7 +169,7 @@ def run_part(part: Part, scheme: Scheme, rules: np.ndarray, until: int, days: np
 # %% ../nbs/api/20_replay.ipynb #c014
 def asked_days(at, scheme: Scheme) -> np.ndarray:
     """Return the days asked for, sorted, and beside each the last valuation day on or before it, as day numbers."""
-    days = [at] if isinstance(at, str) or np.ndim(at) == 0 else list(at)
+    days = [at] if isinstance(at, str) or not hasattr(at, "__iter__") or getattr(at, "ndim", 1) == 0 else list(at)
     if not days:
         raise EventError("at is an empty list; name at least one day.")
     asked = np.unique([instant(day, "at") // DAY_US for day in days]).astype(np.int64)
