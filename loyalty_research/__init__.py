@@ -14,6 +14,7 @@ _EXPOSED = {
     "events": "read_events EVENT_KINDS LoyaltyError EventError SchemeError SimulationError EstimationError",
     "schemes": "list_schemes load_scheme Scheme",
     "datasets": "load_cdnow make_events add_confirms",
+    "opening": "Opening",
     "replay": "score ledger assign_tiers replay add_redemptions Replay",
     "results": "Ledger",
     "comparison": "compare Comparison",
