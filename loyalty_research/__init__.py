@@ -12,6 +12,7 @@ from types import ModuleType
 # Module -> the names it offers directly on the package. Every module is reachable as lr.<module> too.
 _EXPOSED = {
     "events": "read_events EVENT_KINDS LoyaltyError EventError SchemeError SimulationError EstimationError",
+    "schema": "scheme_schema",
     "schemes": "list_schemes load_scheme Scheme",
     "datasets": "load_cdnow make_events add_confirms",
     "replay": "score ledger assign_tiers replay add_redemptions Replay",
