@@ -121,12 +121,13 @@ def _check_twins(columns: Sequence[str]) -> None:
 # %% ../nbs/api/01_events.ipynb #c023
 @dataclass(frozen=True, kw_only=True)
 class _Source:
-    """Where the events lie: SQL of the relation and of a row's position, column names, the table when in memory."""
+    """Where the events lie: SQL of the relation and of a row's position, column names; in memory the table, and its contract columns as Arrow."""
 
     scan: str
     row: str
     columns: tuple[str, ...]
     table: pd.DataFrame | pa.Table | None = None
+    arrow: pa.Table | None = None
 
 # %% ../nbs/api/01_events.ipynb #c024
 def _lay_parquet(connection: duckdb.DuckDBPyConnection, files: list[str]) -> _Source:
@@ -159,9 +160,9 @@ def _lay_source(connection: duckdb.DuckDBPyConnection, source: object) -> _Sourc
         if names.count(name) > 1:
             raise EventError(f"column {name} must stand once in the table, but it stands {names.count(name)} times; "
                              "rename or drop the others.")
-    columns = {c: _to_arrow(table, c) if isinstance(table, pd.DataFrame) else table[c] for c in present}
-    connection.register("arrow_source", pa.table({**columns, "row": np.arange(len(table))}))
-    return _Source(scan="arrow_source", row='"row"', columns=tuple(names), table=table)
+    arrow = pa.table({c: _to_arrow(table, c) if isinstance(table, pd.DataFrame) else table[c] for c in present})
+    connection.register("arrow_source", arrow.append_column("row", pa.array(np.arange(len(table)))))
+    return _Source(scan="arrow_source", row='"row"', columns=tuple(names), table=table, arrow=arrow)
 
 # %% ../nbs/api/01_events.ipynb #c028
 _ROLES: Mapping[str, str] = {
@@ -531,8 +532,8 @@ class EventLog:
         Currencies named by the acts that take one.
     columns : tuple of str
         Columns of the source, in its order.
-    stored : bool
-        Whether the log lies in Parquet files, and not in memory.
+    given : pyarrow.Table or None
+        Contract columns as they were given, of a log in memory; None where it lies in Parquet files.
     """
 
     connection: duckdb.DuckDBPyConnection
@@ -542,7 +543,7 @@ class EventLog:
     types: Mapping[str, pa.DataType]
     currencies: tuple[str, ...]
     columns: tuple[str, ...]
-    stored: bool
+    given: pa.Table | None
 
 # %% ../nbs/api/01_events.ipynb #c066
 def _connect(folder: str) -> duckdb.DuckDBPyConnection:
@@ -585,7 +586,7 @@ def _check_source(connection: duckdb.DuckDBPyConnection, laid: _Source) -> Event
     return EventLog(
         connection=connection, rows=profile.rows - repeats, repeats=repeats,
         last_time=None if profile.last_time is None else np.datetime64(profile.last_time, "us"), types=_arrow_types(types),
-        currencies=tuple(c for (c,) in currencies), columns=laid.columns, stored=laid.table is None)
+        currencies=tuple(c for (c,) in currencies), columns=laid.columns, given=laid.arrow)
 
 # %% ../nbs/api/01_events.ipynb #c069
 @contextmanager

@@ -301,11 +301,12 @@ class Score:
 # %% ../nbs/api/02_language.ipynb #c030
 @dataclass(frozen=True, kw_only=True)
 class EarnRule(AwardRule):
-    """An award of points of a currency; `confirm` holds them back until receipt is confirmed."""
+    """An award of points of a currency; `confirm` holds them back until receipt is confirmed, a tier can raise it."""
 
     per: str | None = _option(words=tuple(per for per in _TAKES if per not in _STANDING))
     accrues: Literal["order", "confirm"] = "order"
     funded_by: Literal["platform", "merchant", "customer"] = "platform"
+    boost_by_tier: Number | None = _option(unit="share per tier")
 
     def __post_init__(self):
         super().__post_init__()
@@ -314,6 +315,8 @@ class EarnRule(AwardRule):
         if self.accrues == "confirm" and self.on != ("order",):
             refuse("accrues", f"\"confirm\" is for order lines, and this rule is on {write_value(self.on)}; "
                               "write accrues = \"order\"")
+        if self.boost_by_tier is not None and self.per == "given":
+            refuse("boost_by_tier", "per = \"given\" pays what the row says; leave it out")
 
 # %% ../nbs/api/02_language.ipynb #c031
 _DAY = r"(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])"   # month and day
@@ -321,23 +324,23 @@ _DAY = r"(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])"   # month and day
 
 @dataclass(frozen=True, kw_only=True)
 class Expiry:
-    """When a lot of points ends."""
+    """When a lot of points ends; under `inactivity_days`, when the account has neither earned nor spent for so long."""
 
-    kind: Literal["end_of_next_year", "rolling_days", "fixed_dates", "never"]
+    kind: Literal["end_of_next_year", "rolling_days", "fixed_dates", "inactivity_days", "never"]
     days: Number | None = _option(unit="days")
     dates: tuple[str, ...] = _option((), pattern=_DAY)
     pick: Literal["first_after", "last_before", "next"] | None = None
     source: str | None = None
     assumed: str | None = None
-    _by, _takes = "kind", {"rolling_days": ("days",), "fixed_dates": ("dates", "pick")}
+    _by, _takes = "kind", {"rolling_days": ("days",), "inactivity_days": ("days",), "fixed_dates": ("dates", "pick")}
 
     def __post_init__(self):
         _check_origin(self)
-        for kind, keys in self._takes.items():
-            for key in keys:
-                if bool(getattr(self, key)) != (self.kind == kind):
-                    refuse(key, f"belongs to kind = \"{kind}\" and this is \"{self.kind}\"; leave it out"
-                           if self.kind != kind else f"missing; kind = \"{kind}\" needs it")
+        for key in dict.fromkeys(key for keys in self._takes.values() for key in keys):
+            kinds = [kind for kind, keys in self._takes.items() if key in keys]
+            if bool(getattr(self, key)) != (self.kind in kinds):
+                refuse(key, f"belongs to kind = {' or '.join(map(write_value, kinds))} and this is \"{self.kind}\"; leave it out"
+                       if self.kind not in kinds else f"missing; kind = \"{self.kind}\" needs it")
         for text in self.dates:
             try:
                 date.fromisoformat(f"2001-{text}" if re.fullmatch(_DAY, text) else "")
@@ -386,25 +389,31 @@ class Redeem:
 # %% ../nbs/api/02_language.ipynb #c036
 @dataclass(frozen=True, kw_only=True)
 class Outlet:
-    """Something else that points buy, with the score it may ask for."""
+    """Something else that points buy, with the score it may ask for; a price makes it pieces, and `automatic` buys them at once."""
 
     name: Literal["exchange", "coupon", "lottery", "external", "gift"]
     source: str | None = None
     assumed: str | None = None
     gate: Edge | None = None
     offered: bool = True
+    price: Number | None = _option(unit="points", low=1)
+    automatic: bool = False
 
     def __post_init__(self):
         _check_origin(self)
+        if self.automatic and self.price is None:
+            refuse("price", "missing; what is bought by itself needs the points a piece costs")
 
 # %% ../nbs/api/02_language.ipynb #c037
 @dataclass(frozen=True, kw_only=True)
 class Currency:
-    """Points of one kind. `periods` holds the expiry written in the currency itself, then the later ones."""
+    """Points of one kind, or cash or goods counted in points. `periods` holds the expiry written here, then the later ones."""
 
     name: str
     title: str | None = None         # the name where it is left out
+    kind: Literal["points", "cash", "goods"] = "points"
     value_cny: Number = _option(MISSING, unit="CNY per point", low=1e-9)
+    cost_cny: Number | None = _option(unit="CNY per point")     # to who funds it; the value where it is left out
     expiry: Expiry
     valid_from: date | None = None
     valid_until: date | None = None
@@ -418,6 +427,10 @@ class Currency:
 
     def __post_init__(self):
         object.__setattr__(self, "title", self.title or self.name)
+        if [outlet.automatic for outlet in self.outlets].count(True) > 1:
+            refuse("outlet", "two outlets are automatic, and points can go to one; keep one of them")
+        if self.later and "inactivity_days" in [period.expiry.kind for period in self.periods]:
+            refuse("period", "kind = \"inactivity_days\" speaks of the account, not of a lot, so it cannot change by date; keep one rule of expiry")
         for (last, this), i in zip(pairwise(self.periods), range(len(self.later)), strict=True):
             if last.valid_until is None or this.valid_from != last.valid_until + timedelta(days=1):
                 fault = ("overlap" if last.valid_until is None or this.valid_from is None
@@ -429,6 +442,11 @@ class Currency:
     def periods(self) -> tuple[Period, ...]:
         """All rules of expiry in order of their dates."""
         return (Period(valid_from=self.valid_from, valid_until=self.valid_until, expiry=self.expiry), *self.later)
+
+    @property
+    def cost(self) -> Number:
+        """What a point redeemed costs who funds it, in CNY."""
+        return self.cost_cny or self.value_cny
 
 # %% ../nbs/api/02_language.ipynb #c040
 @dataclass(frozen=True, kw_only=True)
@@ -450,30 +468,48 @@ class Tier(Edge):
 # %% ../nbs/api/02_language.ipynb #c041
 @dataclass(frozen=True, kw_only=True)
 class Benefit(Edge):
-    """A right that comes with a tier, or at an edge of the score."""
+    """A right that comes with a tier, with a plan or at an edge of the score."""
 
     _needed = False
     name: str
     title: str
     tier: str | None = None
+    plan: str | None = None
+    kind: Literal["points", "cash", "goods", "price", "service"]
+    per: Literal["year", "order"] = "year"
+    rate: Number | None = _option(unit="share")
+    value_cny: Number | None = _option(unit="CNY per year")
+    cost_cny: Number | None = _option(unit="CNY per year")
+    orders_month: Number | None = _option(unit="orders per month")
+    funded_by: Literal["platform", "merchant", "customer"] = "platform"
     source: str | None = None
     assumed: str | None = None
-    _one_of = ("tier", "above", "from")   # keys of which exactly one is given
+    _one_of = ("tier", "plan", "above", "from")   # keys of which exactly one is given
+    _by = "kind"
+    _takes = {"price": ("rate",), **dict.fromkeys(["points", "cash", "goods", "service"], ("value_cny", "cost_cny"))}
 
     def __post_init__(self):
         super().__post_init__()
         _check_origin(self)
-        if (self.tier is None) == (self.edge is None):
-            refuse("tier", "a benefit begins at exactly one of tier, above and from; keep one")
+        if [self.tier, self.plan, self.edge].count(None) != 2:
+            refuse("tier", "a benefit begins at exactly one of tier, plan, above and from; keep one")
+        takes = self._takes.get(self.kind, ())
+        for key in dict.fromkeys(key for keys in self._takes.values() for key in keys):
+            if (getattr(self, key) is not None) != (key in takes):
+                refuse(key, f"{'needed by' if key in takes else 'not used by'} kind = \"{self.kind}\", which takes "
+                            f"{' and '.join(takes)}; {'add it' if key in takes else 'leave it out'}")
+        if self.orders_month is not None and self.per != "order":
+            refuse("orders_month", "limits a benefit by order, and this one is by year; write per = \"order\"")
 
 # %% ../nbs/api/02_language.ipynb #c042
 @dataclass(frozen=True, kw_only=True)
 class Fee(Edge):
-    """The yearly fee of a plan from an edge of the score on, within its dates."""
+    """The yearly fee of a plan from an edge of the score on, within its dates, in its country."""
 
     _needed = False
     to: Number | None = _option(unit="score")
     cny: Number = _option(MISSING, unit="CNY")
+    country: str | None = None
     valid_from: date | None = None
     valid_until: date | None = None
 
@@ -481,28 +517,39 @@ class Fee(Edge):
         super().__post_init__()
         _check_dates(self)
 
+# %% ../nbs/api/02_language.ipynb #dc0a71ec
+def _check_fees(named: Sequence[tuple[str, Fee]]) -> None:
+    """Refuse fees that are no ladder on some day."""
+    changes = {fee.valid_from or date.min for _, fee in named}
+    changes |= {fee.valid_until + timedelta(days=1) for _, fee in named if fee.valid_until and fee.valid_until < date.max}
+    for day in sorted(changes):
+        _check_ladder([(path, fee) for path, fee in named
+                       if (fee.valid_from or day) <= day <= (fee.valid_until or date.max)])
+
 # %% ../nbs/api/02_language.ipynb #c043
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """A paid membership; at any date its fees are a ladder of the score."""
+    """A paid membership; in a country and at any date its fees are a ladder of the score."""
 
     name: str
     title: str | None = None         # the name where it is left out
+    country: str | None = None       # whose fees hold, where fees name countries
+    months: Number | None = _option(unit="months", low=1, high=120)     # a term; a year where it is left out
     fees: tuple[Fee, ...] = _option((), key="fee")
-    saving_rate: Number | None = _option(unit="share")
-    saving_cny_order: Number | None = _option(unit="CNY per order")
-    saving_orders_month: Number | None = _option(unit="orders per month")
 
     def __post_init__(self):
         object.__setattr__(self, "title", self.title or self.name)
-        changes = {fee.valid_from or date.min for fee in self.fees}
-        changes |= {fee.valid_until + timedelta(days=1) for fee in self.fees
-                    if fee.valid_until and fee.valid_until < date.max}
-        for day in sorted(changes):
-            _check_ladder([
-                (f"fee.{i}", fee) for i, fee in enumerate(self.fees)
-                if (fee.valid_from or day) <= day <= (fee.valid_until or date.max)
-            ])
+        countries = {fee.country for fee in self.fees}
+        if self.fees and self.country not in countries:
+            refuse("country", f"no fee holds in {write_value(self.country) if self.country else 'no country'}; "
+                              f"{suggest(self.country, sorted(filter(None, countries)))}")
+        for country in sorted(countries, key=str):
+            _check_fees([(f"fee.{i}", fee) for i, fee in enumerate(self.fees) if fee.country == country])
+
+    @property
+    def fees_in_force(self) -> tuple[Fee, ...]:
+        """The fees of the plan's country."""
+        return tuple(fee for fee in self.fees if fee.country == self.country)
 
 # %% ../nbs/api/02_language.ipynb #c046
 @dataclass(frozen=True, kw_only=True)
@@ -522,11 +569,12 @@ class Confirm:
 # %% ../nbs/api/02_language.ipynb #c048
 @dataclass(frozen=True, kw_only=True)
 class Choice:
-    """One way to read a source: a name and the values it sets, by path."""
+    """One way to read a source: a name, the values it sets and the tables it takes out, by path."""
 
     name: str
     about: str
     set: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    unset: tuple[str, ...] = ()
 
 # %% ../nbs/api/02_language.ipynb #c049
 @dataclass(frozen=True, kw_only=True)
@@ -538,9 +586,9 @@ class Reading:
     choices: tuple[Choice, ...] = _option(MISSING, key="choice")
 
     def __post_init__(self):
-        if self.choices[0].set:
+        if self.choices[0].set or self.choices[0].unset:
             refuse("choice", f"{write_value(self.choices[0].name)} is the first choice, so it is the file as written; "
-                             "leave its set out")
+                             f"leave its {'set' if self.choices[0].set else 'unset'} out")
 
 # %% ../nbs/api/02_language.ipynb #c051
 _RHYTHM = r"daily|monthly:([1-9]|1\d|2[0-8])"
@@ -548,7 +596,7 @@ _RHYTHM = r"daily|monthly:([1-9]|1\d|2[0-8])"
 
 @dataclass(frozen=True, kw_only=True)
 class Heading:
-    """The [scheme] table: names, and the days on which the score is valued and settled."""
+    """The [scheme] table: names, the days on which the score is valued and settled, and the dates of the scheme itself."""
 
     key: str
     title: str
@@ -556,8 +604,11 @@ class Heading:
     timezone: str
     scored: str = _option(MISSING, pattern=_RHYTHM)
     settled: str = _option(MISSING, pattern=_RHYTHM)
+    valid_from: date | None = None
+    valid_until: date | None = None
 
     def __post_init__(self):
+        _check_dates(self)
         for key in ("scored", "settled"):
             if not re.fullmatch(_RHYTHM, getattr(self, key)):
                 refuse(key, f"{write_value(getattr(self, key))} is no rhythm; write \"daily\" or \"monthly:D\" with D "
@@ -588,11 +639,12 @@ class Body:
         for tier in self.tiers[:-1]:
             if tier.invited:
                 refuse(f"tier.{tier.name}.invited", "only the last tier may be by invitation; move it to the end")
-        names = [tier.name for tier in self.tiers]
+        known = {"tier": [tier.name for tier in self.tiers], "plan": [plan.name for plan in self.plans]}
         for benefit in self.benefits:
-            if benefit.tier is not None and benefit.tier not in names:
-                refuse(f"benefit.{benefit.name}.tier", f"no tier {write_value(benefit.tier)}; "
-                                                       f"{suggest(benefit.tier, names)}")
+            for key, names in known.items():
+                name = getattr(benefit, key)
+                if name is not None and name not in names:
+                    refuse(f"benefit.{benefit.name}.{key}", f"no {key} {write_value(name)}; {suggest(name, names)}")
 
 # %% ../nbs/api/02_language.ipynb #c053
 @dataclass(frozen=True, kw_only=True)

@@ -11,7 +11,7 @@ __all__ = ['ORDER', 'CONFIRM', 'RETURN', 'GOODS_EXCHANGE', 'REDEEM', 'EXCHANGE',
 # %% ../nbs/api/14_machine.ipynb #c002
 from .dates import FIRST_DAY, NEVER
 from .membership import post_fees
-from .points import (ACCRUAL, LATE, NO_LOT, TOO_MANY_KEYS, TOO_MANY_LINES, accrue, claw_back, decline, exchange,
+from .points import (ACCRUAL, LATE, NO_LOT, TOO_MANY_KEYS, TOO_MANY_LINES, accrue, claw_back, decline, exchange, exchange_by_itself,
                                      expire, give_back, next_expiry, order_of, pend, penalise, redeem, release, transfer)
 from .scoring import (LEVEL, TENURE, Event, award, begin_tenure, change_score, count_award, find_line, next_value_day,
                                       post_value, ratio, set_level, set_state, uncount_award, wanted_points)
@@ -322,7 +322,7 @@ def next_due(customer, rules):
     if due < NEVER:
         due += 1
     for currency in range(rules.n_currencies):
-        due = min(due, next_expiry(customer.purse[currency]))
+        due = min(due, next_expiry(rules, customer.purse[currency], currency))
     if customer.pending_line < customer.n_lines:
         due = min(due, customer.line[customer.pending_line].day + rules.confirm_days)
     return due
@@ -350,8 +350,9 @@ def tick(customer, rules, out, day):
         customer.row = -1
         strike(customer, rules, out, due - 1)
         for currency in range(rules.n_currencies):
-            expire(customer, out, currency)
+            expire(customer, rules, out, currency)
         confirm_due(customer, rules, out)
+        exchange_by_itself(customer, rules, out)
     customer.today = day
 
 # %% ../nbs/api/14_machine.ipynb #c036
@@ -391,6 +392,7 @@ def step(customer, rules, out, event, now, row):
     if kind != ORDER and not customer.failed:
         set_off(customer, rules, out, event, 0)
     skip_confirmed(customer)
+    exchange_by_itself(customer, rules, out)
 
 # %% ../nbs/api/14_machine.ipynb #c039
 @compiled

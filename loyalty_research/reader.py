@@ -3,7 +3,8 @@
 # %% auto #0
 __all__ = ['INLINE', 'UNNAMED', 'WHOLE_UNITS', 'UNITS_BY_PER', 'find_lines', 'Place', 'plain_type', 'read_value', 'keys_of',
            'read_table', 'read_list', 'label_of', 'bounds_of', 'read_number', 'locate', 'copy_tables', 'set_value',
-           'choose', 'sets_in_force', 'apply_readings', 'store_value', 'complete_choices', 'mark_value', 'write_table']
+           'choose', 'choices_in_force', 'take_out', 'apply_readings', 'store_value', 'complete_choices', 'mark_value',
+           'write_table']
 
 # %% ../nbs/api/06_reader.ipynb #dca9cce5
 import re
@@ -42,10 +43,11 @@ def find_lines(text: str) -> dict[str, int]:
 INLINE = (Number, Edge, Step, CapBy, Expiry)   # written as {...} inside the table around them
 UNNAMED = (EarnRule,)                          # items whose name may be left out: their number stands for it
 _WORDS = {str: "a text that is not empty", bool: "true or false", date: "a date such as 2026-01-01", float: "a number"}
-WHOLE_UNITS = ("points", "points per level", "points per year", "score", "days", "customers")
+WHOLE_UNITS = ("points", "points per level", "points per year", "score", "days", "months", "customers")
 UNITS_BY_PER = {                               # units that depend on what an award rule counts
     "level": {"points": "points per level"}, "year_since_first_order": {"points": "points per year"},
     "streak": {"from": "days", "above": "days"}, "amount": {"from": "CNY", "above": "CNY"},
+    "order": {"value_cny": "CNY per order", "cost_cny": "CNY per order"},
 }
 
 
@@ -79,7 +81,7 @@ class Place:
         table += f" ({self.path})" if self.path != self.table else ""
         return SchemeError(f"{where}: {' in '.join(part for part in (key and f'`{key}`', table) if part)}: {rule}")
 
-# %% ../nbs/api/06_reader.ipynb #c10cf207
+# %% ../nbs/api/06_reader.ipynb #17d32ebf
 def plain_type(kind: Any) -> Any:
     """A type hint without its None; of two kinds of number the wider one."""
     if get_origin(kind) in (Union, UnionType):
@@ -167,7 +169,7 @@ def label_of(item: Any, i: int) -> str:
     name = item.get("name", item.get("id")) if isinstance(item, dict) else None
     return name if isinstance(name, str) and name else str(i)
 
-# %% ../nbs/api/06_reader.ipynb #2d983c67
+# %% ../nbs/api/06_reader.ipynb #fc98a5fe
 def bounds_of(unit: str, option: Mapping) -> tuple[float, float]:
     """The least and the greatest value of a number in a unit."""
     return option["low"], 1 if unit == "share" else option["high"]
@@ -243,31 +245,40 @@ def choose(tables: dict, chosen: Mapping[str, str], choices: Mapping[str, str], 
     return {key: choices.get(key, chosen.get(key, names[0])) for key, names in known.items()}
 
 # %% ../nbs/api/06_reader.ipynb #c021
-def sets_in_force(tables: dict, chosen: Mapping[str, str]) -> list[tuple[str, dict]]:
-    """What the choices in force set, each with the path of its choice, in the order of the file."""
-    return [
-        (f"reading.{reading['id']}.choice.{choice['name']}", choice["set"])
-        for reading in tables.get("reading", ()) for choice in reading["choice"]
-        if choice["name"] == chosen[reading["id"]] and choice.get("set")
-    ]
+def choices_in_force(tables: dict, chosen: Mapping[str, str]) -> list[tuple[str, dict]]:
+    """The choices in force, each with its path, in the order of the file."""
+    return [(f"reading.{reading['id']}.choice.{choice['name']}", choice)
+            for reading in tables.get("reading", ()) for choice in reading["choice"] if choice["name"] == chosen[reading["id"]]]
+
+# %% ../nbs/api/06_reader.ipynb #ba572558
+def take_out(tree: dict, path: str) -> None:
+    """Take out what stands at a path."""
+    node, key, old = locate(tree, path)
+    if old is None:
+        refuse(path, "stands nowhere, so it cannot be taken out")
+    del node[key]
 
 # %% ../nbs/api/06_reader.ipynb #c022
 def apply_readings(tables: dict, chosen: Mapping[str, str], file: str) -> dict:
     """The tables with the readings in force applied."""
     tree = copy_tables(tables)
-    for where, values in sets_in_force(tables, chosen):
-        for path, value in values.items():
-            try:
+    for where, choice in choices_in_force(tables, chosen):
+        part = "set"
+        try:
+            for path, value in choice.get("set", {}).items():
                 set_value(tree, path, value)
-            except SchemeError as error:
-                raise SchemeError(f"{file}: [reading.choice.set] ({where}.set): {error}") from None
+            part = "unset"
+            for path in choice.get("unset", ()):
+                take_out(tree, path)
+        except SchemeError as error:
+            raise SchemeError(f"{file}: [reading.choice.{part}] ({where}.{part}): {error}") from None
     return tree
 
 # %% ../nbs/api/06_reader.ipynb #c023
 def store_value(tables: dict, chosen: Mapping[str, str], path: str, value: Any) -> None:
     """Put a value where the present one comes from: the last choice in force that sets it, else the file itself."""
     home = outer = None
-    for _, given in sets_in_force(tables, chosen):
+    for given in [choice.get("set", {}) for _, choice in choices_in_force(tables, chosen)]:
         for key in given:
             if f"{key}.".startswith(f"{path}.") or path.startswith(f"{key}."):
                 home, outer = given, key if path.startswith(f"{key}.") else None

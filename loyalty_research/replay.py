@@ -18,14 +18,14 @@ import pandas as pd
 import pyarrow as pa
 
 from .customers import Part, map_parts, open_parts
-from .dates import FIRST_DAY, LAST_DAY, NEVER, next_settlement
+from .dates import FIRST_DAY, LAST_DAY, NEVER
 from .events import EventError, LoyaltyError, check_currencies, read_events
 from .machine import DAY_US, has_room, step, tick
 from .results import TABLES, Folder, Ledger, Rows, as_dates, closed, empty_part, instant, tables_of, to_frame
 from .schemes import Scheme, check_scheme
 from .scoring import Event, value_score, write_score
 from .state import (CHANGES, CUSTOMER, NULL, OUTPUT, clear_customer, compile_rules, compiled, least_score,
-                                    named_channels, named_items, named_shops, new_record)
+                                    named_channels, named_items, named_shops, new_record, settlements)
 from .tiers import change_of, invite, place, seat_tiers
 
 # %% ../nbs/api/20_replay.ipynb #c004
@@ -169,11 +169,12 @@ def run_part(part: Part, scheme: Scheme, rules: np.ndarray, until: int, days: np
 # %% ../nbs/api/20_replay.ipynb #c014
 def asked_days(at, scheme: Scheme) -> np.ndarray:
     """Return the days asked for, sorted, and beside each the last valuation day on or before it, as day numbers."""
-    days = [at] if isinstance(at, str) or np.ndim(at) == 0 else list(at)
+    days = [at] if isinstance(at, str) or not hasattr(at, "__iter__") or getattr(at, "ndim", 1) == 0 else list(at)
     if not days:
         raise EventError("at is an empty list; name at least one day.")
     asked = np.unique([instant(day, "at") // DAY_US for day in days]).astype(np.int64)
-    valued = np.unique(next_settlement(scheme.scored)).astype(np.int64)
+    valued = np.unique(settlements(scheme, scheme.scored))
+    valued = valued[valued < NEVER]
     if asked[0] < valued[0]:
         raise EventError(f"at lies before {np.datetime64(int(valued[0]), 'D')}, the first valuation of the calendar; ask for a later day.")
     return np.column_stack([asked, valued[np.searchsorted(valued, asked, side="right") - 1]])
@@ -416,10 +417,11 @@ def add_invitations(tiers: pd.DataFrame, scores: Rows, scheme: Scheme, until) ->
         return tiers
     number, tier = invited[0]
     least = least_score(tier.above, tier.from_)
-    settle = next_settlement(scheme.settled)
+    settle = settlements(scheme, scheme.settled)
     candidates, first = candidates_of(scores, settle, least)
     latest = pd.concat([first["settled_on"], candidates["settled_on"]]).max()
     days = np.unique(settle)
+    days = days[days < NEVER]
     days = days[days < until_day(until)] if until is not None else days[days <= until_day(latest)]
     dates = pd.DatetimeIndex(days.astype("datetime64[D]").astype("datetime64[us]"))
     joined = np.sort(first["settled_on"].to_numpy("datetime64[us]"))

@@ -115,9 +115,9 @@ def test_break_even_by_hand():
 
 
 def test_a_monthly_limit_that_never_covers_the_fee_breaks_even_never():
-    few = JD.with_values({"plan.plus.saving_orders_month": 2})      # at most 24 orders x 6 CNY = 144 < 198
+    few = JD.with_values({"benefit.free_deliveries.orders_month": 2})      # at most 24 orders x 6 CNY = 144 < 198
     assert break_even(few, "plus", 201)["orders"] == math.inf
-    assert break_even(few.with_values({"plan.plus.saving_cny_order": 8.25}), "plus", 201)["orders"] == 24
+    assert break_even(few.with_values({"benefit.free_deliveries.value_cny": 8.25}), "plus", 201)["orders"] == 24
 
 
 def test_gains_keep_the_index_and_the_monthly_limit():

@@ -60,6 +60,15 @@ on = ["login"]
 points = {value = 1, source = "S1"}
 window = "trailing"
 """
+BENEFIT = """
+[[benefit]]
+name = "b"
+title = "B"
+tier = "all"
+kind = "price"
+rate = {value = 0.1, source = "S1"}
+source = "S1"
+"""
 PLAN = """
 [[plan]]
 name = "p"
@@ -151,7 +160,10 @@ def test_files_of_the_package_name_the_schema_and_it_is_no_scheme():
     assert set(lr.list_schemes().index) == {name[:-5] for name in TEXTS} - {"features"}
 
 
-@pytest.mark.parametrize("text", [HEAD, HEAD + RULE, HEAD + SCORE, HEAD + PLAN, HEAD + RULE + SCORE + PLAN])
+SMALL = [HEAD, HEAD + RULE, HEAD + SCORE, HEAD + BENEFIT, HEAD + PLAN, HEAD + RULE + SCORE + BENEFIT + PLAN]
+
+
+@pytest.mark.parametrize("text", SMALL)
 def test_small_files_conform(text):
     assert message_of(text) == "" and error_of(tomllib.loads(text)) == ""
 
@@ -224,7 +236,13 @@ BROKEN = {
     "fee with two edges": (
         HEAD + PLAN, "cny =", 'above = {value = 1, source = "S1"}\nfrom = {value = 1, source = "S1"}\ncny ='
     ),
-    "benefit of nothing": (HEAD, "[[tier]]", '[[benefit]]\nname = "b"\ntitle = "B"\nsource = "S1"\n[[tier]]'),
+    "benefit of nothing": (HEAD + BENEFIT, 'tier = "all"\n', ""),
+    "benefit of two": (HEAD + BENEFIT, "tier =", 'from = {value = 1, source = "S1"}\ntier ='),
+    "benefit from nowhere": (HEAD + BENEFIT, 'source = "S1"\n', ""),
+    "price cut without rate": (HEAD + BENEFIT, 'rate = {value = 0.1, source = "S1"}\n', ""),
+    "rate of a service": (HEAD + BENEFIT, '"price"', '"service"'),
+    "unknown kind of benefit": (HEAD + BENEFIT, '"price"', '"prize"'),
+    "unknown country": (HEAD + PLAN, "cny =", "country = 86\ncny ="),
     "reading of a number": (
         HEAD, "[[tier]]",
         '[readings]\nX1 = 1\n[[reading]]\nid = "X1"\nabout = "?"\n'
