@@ -13,7 +13,7 @@ from types import ModuleType
 _EXPOSED = {
     "events": "read_events EVENT_KINDS LoyaltyError EventError SchemeError SimulationError EstimationError",
     "schema": "scheme_schema",
-    "schemes": "list_schemes load_scheme Scheme",
+    "schemes": "list_schemes load_scheme diff Scheme",
     "datasets": "load_cdnow make_events add_confirms",
     "replay": "score ledger assign_tiers replay add_redemptions Replay",
     "results": "Ledger",
