@@ -15,6 +15,7 @@ _EXPOSED = {
     "schema": "scheme_schema",
     "schemes": "list_schemes load_scheme diff Scheme",
     "datasets": "load_cdnow make_events add_confirms",
+    "opening": "Opening",
     "replay": "score ledger assign_tiers replay add_redemptions Replay",
     "results": "Ledger",
     "comparison": "compare Comparison",

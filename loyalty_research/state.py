@@ -487,15 +487,14 @@ def set_entries(rules, scheme, listed: list) -> None:
 # %% ../nbs/api/03_state.ipynb #c048
 def number_slots(rules, scheme) -> None:
     """Give each rate of the score, and each earning of an order line, its place in the line's record."""
-    rates = earnings = 0
-    order = KIND["order"]
+    rates = 0
     for award in rules["award"][: rules["n_awards"]]:
         award["slot"] = -1
         if award["component"] >= 0 and award["per"] == PER.index("amount_rate"):
             award["slot"], rates = rates, rates + 1
     on_orders = sum("order" in rule.on for currency in scheme.currencies for rule in currency.earn)
     fitted(scheme, "score rules with a rate", rates, RATES)
-    fitted(scheme, f"earn rules on {EVENT_KINDS[order]}", on_orders, EARNINGS)
+    fitted(scheme, "earn rules on order", on_orders, EARNINGS)
 
 # %% ../nbs/api/03_state.ipynb #c049
 def compile_rules(scheme) -> np.ndarray:
