@@ -913,7 +913,7 @@ def test_not_text(tmp_path):
 @pytest.mark.parametrize(
     ("wanted", "needles"),
     [
-        ("jdd", ["'jdd'", "did you mean `jd`?", "taobao"]),
+        ("jdd", ["'jdd'", "did you mean `jd`?"]),
         ("nowhere/else", ["'nowhere/else'", "path of a .toml file"]),
         ("nowhere/else.toml", ["else.toml", "cannot be read"]),
         (7, ["int 7", "a key or the path"]),
