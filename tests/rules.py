@@ -116,7 +116,7 @@ def paid_once(ids: str, kind: str, name: str, points: int) -> None:
 # ------------------------------------------------------------------------------------------ A, I: what holds for both
 
 
-@rule("A2", "pinduoduo", off={"currency.red_packets.kind": "points"})
+@rule("A2", "pinduoduo", off={"currency.cash.kind": "points"})
 def both_one_or_neither(scheme):
     def systems(each):
         return bool(each.score), any(currency.kind == "points" for currency in each.currencies)
@@ -856,3 +856,97 @@ def seats_follow_the_members_of_the_day_and_go_when_the_score_falls(scheme):
 @rule("X24", "jd", off={"scheme.timezone": "UTC"})
 def the_zone_is_declared(scheme):
     assert scheme.timezone == "Asia/Shanghai" == lr.load_scheme("taobao").timezone
+
+
+# ------------------------------------------------------------------------------------------ A, D, G: other schemes
+
+
+@rule("A5 A6", "qq", off={"score.rule.login.window": "trailing"})
+def levels_only_rise(scheme):
+    logins = [act("login", f"2024-03-{day:02}") for day in range(1, 15)]
+    rows = lr.replay(make_log(logins), scheme, until="2030-01-01").tiers
+    assert rows["change"].tolist()[:2] == ["joined", "up"] and "down" not in set(rows["change"])
+    assert score(scheme, *logins, at="2029-12-31")["score"] == 14
+
+
+@rule("D1", "jd_2016", off="scheme.valid_until")
+def four_levels_until_the_score_came(scheme):
+    assert [step.name for step in scheme.tiers] == ["copper", "silver", "gold", "diamond"]
+    rows = [order(500, "2017-09-10"), order(90_000, "2017-09-14")]
+    assert lr.replay(make_log(rows), scheme, until="2017-12-31").tiers["tier"].tolist() == ["copper"]
+
+
+@rule("G1", "amazon_prime", off={"plan.prime.country": "CN"})
+def prime_is_a_paid_plan_with_services(scheme):
+    assert not scheme.score and not scheme.currencies
+    at = {day: plan_fee(scheme, "prime", [0], at=day).item() / 8.28 for day in ("2005-02-02", "2014-03-01", "2018-05-11", "2022-02-18")}
+    assert [round(fee) for fee in at.values()] == [79, 99, 119, 139]
+    china = scheme.with_values({"plan.prime.country": "CN"})
+    assert plan_fee(china, "prime", [0], at="2016-10-01").item() == 388
+    assert len([benefit for benefit in scheme.benefits if benefit.plan == "prime"]) >= 2
+
+
+@rule("G2 X21", "kaola", off="reading.X21")
+def black_card_is_bought_or_grown_into(scheme):
+    card, growth = scheme.with_readings(X21="card"), scheme.with_readings(X21="growth")
+    assert fees(card, "black_card", 0) == [279] and not card.score
+    assert not growth.plans and len(growth.tiers) > 1
+    for rows in ([order(100)], [act("review")], [act("login")], [act("profile_completed")]):
+        assert score(growth, *rows)["score"] > 0, rows
+
+
+@rule("G3", "yanxuan", off="score.rule.reviews")
+def growth_from_purchases_reviews_logins_profile(scheme):
+    for rows in ([order(100)], [act("review")], [act("login")], [act("profile_completed")]):
+        assert score(scheme, *rows)["score"] > 0, rows
+    assert len(scheme.tiers) > 1
+
+
+@rule("G5 X29", "xiaohongshu", off="reading.X29")
+def one_of_the_two_systems(scheme):
+    levels, points = (scheme.with_readings(X29=choice) for choice in ("levels", "points"))
+    assert levels.score and len(levels.tiers) > 1 and not levels.currencies
+    assert points.currencies and len(points.tiers) == 1 and not points.score
+
+
+# ------------------------------------------------------------------------------------------ H: Pinduoduo
+
+
+@rule("H1", "pinduoduo", off={"currency.cash.kind": "points"})
+def check_in_pays_cash(scheme):
+    rows = run(scheme, act("check_in")).entries
+    kinds = {currency.name: currency.kind for currency in scheme.currencies}
+    assert [kinds[name] for name in rows["currency"]] == ["cash"] and rows["funded_by"].tolist() == ["platform"]
+
+
+@rule("H2 X20", "pinduoduo", off={"currency.fruit.outlet.exchange.automatic": False})
+def a_grown_tree_gives_real_fruit(scheme):
+    fruit = next(currency for currency in scheme.currencies if currency.name == "fruit")
+    waterings = int(fruit.outlets[0].price.value / fruit.earn[0].points.value)
+    rows = run(scheme, *[act("water", f"2024-03-01 {n // 60:02}:{n % 60:02}") for n in range(waterings)]).entries
+    assert fruit.kind == "goods" and rows["entry"].tolist().count("redemption") == waterings
+    assert rows["outlet"].iloc[-1] == "exchange" and rows["balance"].iloc[-1] == 0
+    assert rows.query("entry == 'redemption'")["time"].nunique() == 1
+
+
+@rule("H11", "pinduoduo_v1", off="currency.points.earn.check_in")
+def check_in_pays_cash_and_points(scheme):
+    assert set(run(scheme, act("check_in")).entries["currency"]) == {"cash", "points"}
+
+
+@rule("H12", "pinduoduo_v1", off="currency.fruit.earn.water.boost_by_tier")
+def the_tree_grows_faster_with_the_level(scheme):
+    rows = run(scheme, act("water", "2024-03-01"), order(15_000, "2024-03-02"), act("water", "2024-03-05")).entries
+    grown = rows[(rows["currency"] == "fruit") & (rows["entry"] == "accrual")]["points"].tolist()
+    assert grown[1] > grown[0]
+
+
+@rule("H13", "pinduoduo_v1", off="benefit.badge_5")
+def badges_go_with_the_levels(scheme):
+    ladder = [step.name for step in scheme.tiers][1:]
+    assert [benefit.tier for benefit in scheme.benefits if benefit.name.startswith("badge")] == ladder
+
+
+@rule("H18", "pinduoduo_v1", off={"currency.points.outlet.lottery.offered": True})
+def the_first_version_leaves_four_things_out(scheme):
+    assert {spent(scheme, "exchange", 10, item, "points") for item in (None, "coupon", "lottery", "external")} == {"not_offered"}
