@@ -28,9 +28,10 @@ def refuse(key: str, rule: str) -> NoReturn:
 def suggest(value: object, known: Sequence[str]) -> str:
     """Say what could stand in the place of `value`: the nearest known word, else the first of them."""
     known = list(known)
-    near = difflib.get_close_matches(str(value), known, n=1)
+    folded = {name.casefold(): name for name in known}
+    near = difflib.get_close_matches(str(value).casefold(), folded, n=1)
     if near:
-        return f"did you mean `{near[0]}`?" + (f" (known: {', '.join(known)})" if len(known) <= 8 else "")
+        return f"did you mean `{folded[near[0]]}`?" + (f" (known: {', '.join(known)})" if len(known) <= 8 else "")
     rest = f" and {len(known) - 12} more" if len(known) > 12 else ""
     return f"choose from {', '.join(known[:12])}{rest}" if known else "there is none to choose from"
 
