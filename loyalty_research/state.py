@@ -437,7 +437,8 @@ def set_ladders(rules, scheme) -> None:
         row["n_fees"] = len(plan.fees_in_force)
         for fee_row, fee in zip(row["fee"], plan.fees_in_force):
             fee_row["least"], fee_row["fen"] = least_score(fee.above, fee.from_), floor(fee.cny.exact * 100)
-            fee_row["valid_from"], fee_row["valid_until"] = day_or(fee.valid_from, -NEVER), day_or(fee.valid_until, NEVER)
+            fee_row["valid_from"] = max(day_or(fee.valid_from, -NEVER), day_or(scheme.valid_from, -NEVER))
+            fee_row["valid_until"] = min(day_or(fee.valid_until, NEVER), day_or(scheme.valid_until, NEVER))
 
 # %% ../nbs/api/03_state.ipynb #96007f18
 def set_boost(award, boost) -> None:
