@@ -232,7 +232,8 @@ def five_caps_on_shopping(scheme):
         assert score(scheme, base, *rows, at=at)["shopping"] == getattr(caps, f"cap_{name}").value, name
 
 
-@rule("B6", "taobao", off={"score.rule.physical.cap_order": 50, "score.rule.virtual.cap_order": 50, "score.rule.virtual.rate": 0.05})
+@rule("B6", "taobao", off={"score.rule.physical.cap_order": 50, "score.rule.virtual.cap_order": 50, "score.rule.virtual.cap_day": 75,
+                           "score.rule.virtual.cap_month": 200, "score.rule.virtual.rate": 0.05})
 def goods_count_more_than_virtual_goods(scheme):
     base = act("reputation", points=5)
     goods, virtual = (score(scheme, base, order(90_000, virtual=virtual))["shopping"] for virtual in (False, True))
