@@ -16,7 +16,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from .events import EventError, EventLog, open_events
+from .events import EVENT_KINDS, EventError, EventLog, open_events
 
 # %% ../nbs/api/04_customers.ipynb #c005
 NULL_CODE: int = -2**63
@@ -99,7 +99,7 @@ def _lay_names(log: EventLog) -> dict[str, pa.Array]:
 # %% ../nbs/api/04_customers.ipynb #c014
 def _is_ordered(log: EventLog) -> bool:
     """Whether the rows already lie by customer, time and input position; the first rows are asked first."""
-    if log.repeats:
+    if log.repeats or log.orphans:
         return False
     for rows in ('(SELECT customer_id, time, "row" FROM events LIMIT 10000)', "events"):
         if log.connection.sql(
@@ -115,7 +115,7 @@ _NARROW_COLUMNS: tuple[str, ...] = ("customer_id", "order_id", "item_id", "event
 
 def _find_narrow(log: EventLog) -> frozenset[str]:
     """Integer columns in memory that fit in 32 bits, to be sorted at half the width; of files DuckDB knows it itself."""
-    if log.stored:
+    if log.given is None:
         return frozenset()
     columns = [c for c in _NARROW_COLUMNS if pa.types.is_integer(log.types.get(c, pa.int64()))]
     bounds = ", ".join(f'coalesce(min("{c}") >= -2147483648 AND max("{c}") < 2147483648, TRUE)' for c in columns)
@@ -136,16 +136,72 @@ def _columns_sql(log: EventLog, names: Mapping[str, pa.Array], narrow: frozenset
     return ", ".join(columns + ([sql["event_id"]] if "event_id" in log.columns else []))
 
 # %% ../nbs/api/04_customers.ipynb #c019
-def _stream(log: EventLog, names: Mapping[str, pa.Array], rows: int) -> Iterator[pa.Table]:
+def _stream(log: EventLog, names: Mapping[str, pa.Array], rows: int, ordered: bool) -> Iterator[pa.Table]:
     """Batches of the log in the order of the parts."""
     narrow, order = frozenset(), ""
-    if not _is_ordered(log):
+    if not ordered:
         narrow = _find_narrow(log)
         order = f" ORDER BY customer_id, time, CAST(\"row\" AS {'INTEGER' if 'row' in narrow else 'BIGINT'})"
     relation = log.connection.sql(f"SELECT {_columns_sql(log, names, narrow)} FROM events{order}")
     with relation.to_arrow_reader(max(2048, min(rows // 8, 2**17))) as reader:
         for batch in reader:
             yield pa.Table.from_batches([batch])
+
+# %% ../nbs/api/04_customers.ipynb #144e7584
+def _plain(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """A column with the one type of string that DuckDB gives, also inside a dictionary."""
+    if pa.types.is_large_string(column.type):
+        return column.cast(pa.string())
+    if pa.types.is_dictionary(column.type) and not pa.types.is_string(column.type.value_type):
+        return column.cast(pa.dictionary(column.type.index_type, pa.string()))
+    return column
+
+# %% ../nbs/api/04_customers.ipynb #79b979fe
+def _coded(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """A column of strings as one dictionary and its codes; integers stay as they are."""
+    column = _plain(column)
+    if pa.types.is_string(column.type):
+        column = column.dictionary_encode()
+    return column if pa.types.is_integer(column.type) else column.unify_dictionaries()
+
+# %% ../nbs/api/04_customers.ipynb #fbd68598
+def _kind_codes(column: pa.ChunkedArray) -> pa.Array:
+    """Kinds as their positions in `EVENT_KINDS`."""
+    kinds = _coded(column).combine_chunks()
+    position = np.array([EVENT_KINDS.index(kind) if kind in EVENT_KINDS else 0 for kind in kinds.dictionary.to_pylist()], np.uint8)
+    return pa.array(position[kinds.indices.to_numpy()])
+
+# %% ../nbs/api/04_customers.ipynb #30bdff7c
+_READY_TYPES: Mapping[str, tuple[pa.DataType, ...]] = {
+    "customer_id": (pa.int64(), pa.string(), pa.large_string()), "event_id": (pa.int64(), pa.string(), pa.large_string()),
+    "time": (pa.timestamp("us"),), "amount": (pa.float64(),), "points": (pa.int64(),), "virtual": (pa.bool_(),)}
+
+
+def _is_ready(name: str, kind: pa.DataType) -> bool:
+    """Whether a column has a type that needs no conversion; any string or dictionary of strings serves as a name."""
+    if name in _READY_TYPES:
+        return kind in _READY_TYPES[name]
+    words = kind.value_type if pa.types.is_dictionary(kind) else kind
+    return pa.types.is_string(words) or pa.types.is_large_string(words) or (name in ("order_id", "item_id") and kind == pa.int64())
+
+# %% ../nbs/api/04_customers.ipynb #fc439a76
+def _take_ready(log: EventLog) -> pa.Table | None:
+    """An ordered log in memory as `_stream` would give it, where nothing has to be converted; else None."""
+    given = log.given
+    if given is None or not log.rows:
+        return None
+    given = given.select([c for c in given.column_names if given[c].null_count < len(given)])
+    if not all(_is_ready(c, given.schema.field(c).type) for c in given.column_names):
+        return None
+    zeros = pa.chunked_array([np.zeros(len(given), np.int64)])
+    fen = np.rint(np.nan_to_num(given["amount"].to_numpy()) * 100).astype(np.int64) if "amount" in given.column_names else zeros
+    points = given["points"].fill_null(0) if "points" in given.column_names else zeros
+    virtual = given["virtual"].fill_null(False) if "virtual" in given.column_names else zeros
+    return pa.table({
+        "customer_id": _plain(given["customer_id"]), "time": given["time"].cast(pa.int64()), "kind": _kind_codes(given["kind"]),
+        "amount_fen": fen, "points": points, "virtual": virtual.cast(pa.uint8()),
+        **{c: _coded(given[c]) for c in CODED_COLUMNS if c in given.column_names},
+        **{c: _plain(given[c]) for c in ("event_id",) if c in given.column_names}})
 
 # %% ../nbs/api/04_customers.ipynb #c021
 def _starts(ids: pa.ChunkedArray) -> np.ndarray:
@@ -241,11 +297,17 @@ class Parts:
         Strings by code, of the string columns that have the same codes in all parts.
     part_rows : int
         Rows that a part may have, unless a single customer has more.
+    ordered : bool
+        Whether the log lies by customer and time already.
+    ready : pyarrow.Table or None
+        The log as it lies in memory, where that serves.
     """
 
     log: EventLog
     names: Mapping[str, pa.Array]
     part_rows: int
+    ordered: bool
+    ready: pa.Table | None
 
     @property
     def rows(self) -> int:
@@ -258,7 +320,8 @@ class Parts:
 
     def __iter__(self) -> Iterator[Part]:
         """Run through the parts."""
-        for table in _cut(_stream(self.log, self.names, self.part_rows), self.part_rows):
+        batches = [self.ready] if self.ready is not None else _stream(self.log, self.names, self.part_rows, self.ordered)
+        for table in _cut(batches, self.part_rows):
             part = _make_part(table, self.names)
             del table
             yield part
@@ -266,7 +329,7 @@ class Parts:
 
 # %% ../nbs/api/04_customers.ipynb #c034
 @contextmanager
-def open_parts(source: object, rows: int = 1_000_000) -> Iterator[Parts]:
+def open_parts(source: object, rows: int = 1_000_000, on_orphan: str = "error") -> Iterator[Parts]:
     """Check a log and open it as parts of whole customers, out of core where it lies in Parquet files.
 
     Parameters
@@ -275,6 +338,8 @@ def open_parts(source: object, rows: int = 1_000_000) -> Iterator[Parts]:
         Events, one row an act; a path may be a Parquet file, a folder or a glob.
     rows : int, at least 1
         Rows that a part may have, unless a single customer has more.
+    on_orphan : {"error", "drop"}
+        As for `read_events`.
 
     Yields
     ------
@@ -296,8 +361,12 @@ def open_parts(source: object, rows: int = 1_000_000) -> Iterator[Parts]:
     """
     if not isinstance(rows, int) or rows < 1:
         raise EventError(f"rows must be a whole number of at least 1, but {rows!r} was given; give the size of a part.")
-    with open_events(source) as log:
-        yield Parts(log=log, names=_lay_names(log), part_rows=rows)
+    with open_events(source, on_orphan) as log:
+        ordered = _is_ordered(log)
+        ready = _take_ready(log) if ordered else None
+        names = _lay_names(log) if ready is None else {
+            c: ready[c].chunk(0).dictionary for c in CODED_COLUMNS if c in ready.column_names and pa.types.is_dictionary(ready[c].type)}
+        yield Parts(log=log, names=names, part_rows=rows, ordered=ordered, ready=ready)
 
 # %% ../nbs/api/04_customers.ipynb #c037
 T = TypeVar("T")

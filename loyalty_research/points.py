@@ -6,9 +6,9 @@ __all__ = ['ACCRUAL', 'PENDING', 'RELEASE', 'REDEMPTION_ENTRY', 'EXPIRY', 'CLAWB
            'PLATFORM', 'MERCHANT', 'CUSTOMER_FUNDS', 'ORDER_OUTLET', 'EXCHANGE_OUTLET', 'GIFT_OUTLET', 'NO_OUTLET',
            'TOO_MANY_LOTS', 'TOO_MANY_LINES', 'TOO_MANY_ORDERS', 'TOO_MANY_REDEMPTIONS', 'TOO_MANY_KEYS', 'EXCHANGE',
            'NO_LOT', 'post', 'decline', 'post_without_lot', 'copy_lot', 'find_place', 'make_room', 'add_to_lot',
-           'repay', 'accrue', 'pend', 'release', 'keep_part', 'take', 'owe', 'expire', 'next_expiry', 'order_of',
-           'granted_on', 'keep_redemption', 'redeem', 'exchange', 'penalise', 'transfer', 'give_back_part', 'give_back',
-           'claw_back']
+           'repay', 'accrue', 'pend', 'release', 'keep_part', 'take', 'owe', 'is_idle', 'expire', 'next_expiry',
+           'order_of', 'granted_on', 'keep_redemption', 'redeem', 'exchange', 'exchange_by_itself', 'penalise',
+           'transfer', 'give_back_part', 'give_back', 'claw_back']
 
 # %% ../nbs/api/11_points.ipynb #c002
 from .dates import FIRST_DAY, NEVER
@@ -145,6 +145,7 @@ def accrue(customer, rules, out, currency, points, funder, order, entry):
         return NO_LOT
     purse = customer.purse[currency]
     purse.last_number += 1
+    purse.active_on = customer.today
     repaid = repay(purse, points)
     purse.balance += points
     lot = customer.scratch
@@ -211,12 +212,20 @@ def owe(customer, out, currency, points, entry, funder, order):
         purse.balance -= points
         post_without_lot(customer, out, currency, entry, -points, funder, order)
 
+# %% ../nbs/api/11_points.ipynb #83db7357
+@compiled
+def is_idle(rules, purse, currency, day):
+    """Return whether an account has neither earned nor spent for more days than its currency allows."""
+    idle_days = rules.currency[currency].idle_days
+    return idle_days >= 0 and purse.active_on + idle_days < day
+
 # %% ../nbs/api/11_points.ipynb #c022
 @compiled
-def expire(customer, out, currency):
-    """Post as expired every lot whose last day is over."""
+def expire(customer, rules, out, currency):
+    """Post as expired every lot whose last day is over, or all lots of an account idle for too long."""
     purse = customer.purse[currency]
-    while purse.head < purse.tail and (purse.lot[purse.head].expires_on < customer.today or purse.lot[purse.head].points == 0):
+    idle = is_idle(rules, purse, currency, customer.today)
+    while purse.head < purse.tail and (idle or purse.lot[purse.head].expires_on < customer.today or purse.lot[purse.head].points == 0):
         lot = purse.lot[purse.head]
         points = lot.points
         purse.head += 1
@@ -227,11 +236,13 @@ def expire(customer, out, currency):
 
 # %% ../nbs/api/11_points.ipynb #c023
 @compiled
-def next_expiry(purse):
-    """Return the day at whose start the next lot expires, or NEVER."""
-    if purse.head == purse.tail or purse.lot[purse.head].expires_on == NEVER:
+def next_expiry(rules, purse, currency):
+    """Return the day at whose start points next expire, or NEVER."""
+    if purse.head == purse.tail:
         return NEVER
-    return purse.lot[purse.head].expires_on + 1
+    if rules.currency[currency].idle_days >= 0:
+        return purse.active_on + rules.currency[currency].idle_days + 1
+    return NEVER if purse.lot[purse.head].expires_on == NEVER else purse.lot[purse.head].expires_on + 1
 
 # %% ../nbs/api/11_points.ipynb #c027
 @compiled
@@ -309,6 +320,7 @@ def redeem(customer, rules, out, event):
     if granted < event.points:
         decline(customer, out, event.kind, event.currency, event.points - granted, reason, event.order)
     if granted > 0:
+        customer.purse[event.currency].active_on = customer.today
         part = customer.n_parts
         take(customer, out, event.currency, granted, REDEMPTION_ENTRY, ORDER_OUTLET, -1, event.order, 1)
         keep_redemption(customer, order, event.currency, granted, event.amount_fen, part)
@@ -326,12 +338,28 @@ def exchange(customer, rules, out, event):
         reason = NOT_OFFERED
     elif customer.score.settled < rule.gate[outlet]:
         reason = GATE
+    elif event.points % rule.price[outlet] != 0:
+        reason = MULTIPLE
     elif customer.purse[event.currency].balance < event.points:
         reason = BALANCE
     if reason >= 0:
         decline(customer, out, event.kind, event.currency, event.points, reason, event.order)
     else:
+        customer.purse[event.currency].active_on = customer.today
         take(customer, out, event.currency, event.points, REDEMPTION_ENTRY, outlet, -1, event.order, 0)
+
+# %% ../nbs/api/11_points.ipynb #a68344dc
+@compiled
+def exchange_by_itself(customer, rules, out):
+    """Spend points on as many pieces as they buy, where an outlet is automatic and open: a full card, a grown tree."""
+    for currency in range(rules.n_currencies):
+        rule = rules.currency[currency]
+        outlet = rule.automatic
+        if outlet >= 0 and rule.offered[outlet] and customer.score.settled >= rule.gate[outlet]:
+            balance = customer.purse[currency].balance
+            if balance >= rule.price[outlet]:
+                customer.purse[currency].active_on = customer.today
+                take(customer, out, currency, balance - balance % rule.price[outlet], REDEMPTION_ENTRY, outlet, -1, NULL, 0)
 
 # %% ../nbs/api/11_points.ipynb #c035
 @compiled
@@ -365,6 +393,7 @@ def give_back_part(customer, out, currency, part, points, kind, order):
         return
     repaid = repay(purse, points)
     purse.balance += points
+    purse.active_on = customer.today
     if points > repaid:
         add_to_lot(customer, purse, points - repaid, part.expires_on, part.number, part.accrued_on, part.funder)
     post(customer, out, currency, REINSTATEMENT, points, part, ORDER_OUTLET, part.funder, order, repaid)

@@ -5,9 +5,10 @@ __all__ = ['ACT', 'AMOUNT_RATE', 'NEW_CATEGORY', 'SHOPPING_DAY', 'NTH_SHOPPING_D
            'LEVEL', 'STREAK', 'AMOUNT', 'GIVEN', 'TRAILING', 'LIFETIME', 'STATE_WINDOW', 'LARGEST', 'ORDER',
            'REPUTATION', 'CAP_ORDER', 'CAP_CATEGORY', 'CAP_SHOP', 'Event', 'is_new_category', 'is_new_day', 'divide',
            'ratio', 'step_points', 'lengthen_run', 'find_line', 'review_points', 'purchase_points', 'matches',
-           'wanted_points', 'start_periods', 'keyed_count', 'room_under', 'award', 'change_score', 'count_trailing',
-           'count_award', 'uncount_award', 'drop_until', 'anniversary_of', 'begin_tenure', 'anniversaries_until',
-           'set_state', 'set_level', 'value_score', 'next_value_day', 'write_score', 'post_value']
+           'boosted', 'wanted_points', 'start_periods', 'keyed_count', 'room_under', 'award', 'change_score',
+           'count_trailing', 'count_award', 'uncount_award', 'drop_until', 'anniversary_of', 'begin_tenure',
+           'anniversaries_until', 'set_state', 'set_level', 'value_score', 'next_value_day', 'write_score',
+           'post_value']
 
 # %% ../nbs/api/10_scoring.ipynb #c002
 from typing import NamedTuple
@@ -162,6 +163,13 @@ def matches(rule, event):
         return False
     return rule.channels == 0 or (rule.channels & event.channels) != 0
 
+# %% ../nbs/api/10_scoring.ipynb #a996ba62
+@compiled
+def boosted(score, rule, points):
+    """Return an award raised by its share for each level of reputation (scores) or each tier above the first (points)."""
+    level = score.reputation if rule.component >= 0 else max(score.tier, 0)
+    return ratio(points, rule.boost_den + rule.boost_num * level, rule.boost_den, rule.half_even)
+
 # %% ../nbs/api/10_scoring.ipynb #c020
 @compiled
 def wanted_points(customer, rules, number, event):
@@ -179,9 +187,8 @@ def wanted_points(customer, rules, number, event):
         points = event.points
     else:
         points = purchase_points(customer, rules, number, event)
-    if rule.component >= 0 and rules.component[rule.component].boost_num > 0:
-        component = rules.component[rule.component]
-        points = ratio(points, component.boost_den + component.boost_num * customer.score.reputation, component.boost_den, 0)
+    if rule.boost_num > 0:
+        points = boosted(customer.score, rule, points)
     return points
 
 # %% ../nbs/api/10_scoring.ipynb #c022

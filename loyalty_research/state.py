@@ -10,8 +10,8 @@ __all__ = ['STEP_OPTIONS', 'CACHE_FOLDER', 'NULL', 'KIND', 'PER', 'WINDOWS', 'EN
            'TAG_LINE', 'TAG_ORDER', 'TAG_CAP', 'cache_folder', 'compiled', 'new_record', 'slot_of', 'find_key', 'grow',
            'find_or_add_key', 'clear_keys', 'clear_score', 'clear_customer', 'fitted', 'least_score', 'whole', 'day_or',
            'set_award', 'named_items', 'named_channels', 'named_shops', 'set_components', 'expiry_table',
-           'set_currency', 'set_calendar', 'set_ladders', 'set_score_award', 'set_earning', 'set_entries',
-           'number_slots', 'compile_rules']
+           'set_currency', 'settlements', 'set_calendar', 'set_ladders', 'set_boost', 'set_score_award', 'set_earning',
+           'set_entries', 'number_slots', 'compile_rules']
 
 # %% ../nbs/api/03_state.ipynb #c002
 import hashlib
@@ -88,14 +88,14 @@ AWARD = np.dtype([
     ("virtual", "i4"), ("pending", "i4"), ("funder", "i4"), ("half_even", "i4"), ("valid_from", "i4"), ("valid_until", "i4"),
     ("step_start", "i4"), ("step_stop", "i4"), ("points", "i8"), ("num", "i8"), ("den", "i8"), ("above_fen", "i8"),
     ("channels", "i8"), ("items", "i8"), ("cap_line", "i8"), ("cap_order", "i8"), ("cap_day", "i8"), ("cap_month", "i8"),
-    ("cap_year", "i8"), ("cap_category", "i8"), ("cap_shop", "i8")], align=True)
+    ("cap_year", "i8"), ("cap_category", "i8"), ("cap_shop", "i8"), ("boost_num", "i8"), ("boost_den", "i8")], align=True)
 COMPONENT = np.dtype([
-    ("cap", "i8"), ("cap_by", "i4"), ("cap_start_num", "i8"), ("cap_slope_num", "i8"), ("cap_den", "i8"),
-    ("boost_num", "i8"), ("boost_den", "i8")], align=True)
+    ("cap", "i8"), ("cap_by", "i4"), ("cap_start_num", "i8"), ("cap_slope_num", "i8"), ("cap_den", "i8")], align=True)
 CURRENCY = np.dtype([
     ("offers_orders", "i4"), ("deficit", "i4"), ("steals", "i4"), ("multiple", "i8"), ("cap_num", "i8"), ("cap_den", "i8"),
     ("shop_num", "i8", (SHOPS,)), ("shop_den", "i8", (SHOPS,)), ("offered", "i4", (len(OUTLETS),)),
-    ("gate", "i8", (len(OUTLETS),)), ("expires_on", "i4", (DAYS,))], align=True)
+    ("gate", "i8", (len(OUTLETS),)), ("price", "i8", (len(OUTLETS),)), ("automatic", "i4"), ("idle_days", "i4"),
+    ("expires_on", "i4", (DAYS,))], align=True)
 FEE = np.dtype([("least", "i8"), ("fen", "i8"), ("valid_from", "i4"), ("valid_until", "i4")], align=True)
 PLAN = np.dtype([("n_fees", "i4"), ("fee", FEE, (FEES,))], align=True)
 
@@ -132,7 +132,7 @@ KEYED = np.dtype([
 # %% ../nbs/api/03_state.ipynb #c016
 LOT = np.dtype([("points", "i8"), ("expires_on", "i4"), ("number", "i4"), ("accrued_on", "i4"), ("funder", "i4")], align=True)
 PURSE = np.dtype([
-    ("balance", "i8"), ("pending", "i8"), ("deficit", "i8"), ("head", "i4"), ("tail", "i4"), ("last_number", "i4"),
+    ("balance", "i8"), ("pending", "i8"), ("deficit", "i8"), ("head", "i4"), ("tail", "i4"), ("last_number", "i4"), ("active_on", "i4"),
     ("lot", LOT, (LOTS,))], align=True)
 EARNING = np.dtype([("points", "i8"), ("number", "i4"), ("expires_on", "i4"), ("award", "i4"), ("status", "i4")], align=True)
 LINE = np.dtype([
@@ -263,6 +263,7 @@ def clear_customer(customer, rules):
         purse = customer.purse[i]
         purse.balance = purse.pending = purse.deficit = 0
         purse.head = purse.tail = purse.last_number = 0
+        purse.active_on = -NEVER
 
 # %% ../nbs/api/03_state.ipynb #c032
 def fitted(scheme, what: str, n: int, capacity: int) -> None:
@@ -303,6 +304,7 @@ def set_award(award, rule, names: dict, channels: dict, steps: list) -> None:
     award["channels"] = sum(1 << channels[channel] for channel in rule.channels or ())
     for cap in ("line", "order", "day", "month", "year"):
         award[f"cap_{cap}"] = whole(getattr(rule, f"cap_{cap}"))
+    award["boost_den"] = 1
     award["cap_category"], award["cap_shop"] = whole(rule.cap_category_year), whole(rule.cap_shop_year)
     award["step_start"] = len(steps)
     scale = 100 if rule.per == "amount" else 1
@@ -346,8 +348,6 @@ def set_components(rules, score) -> None:
         start, slope = (component.cap_by.start.exact, component.cap_by.slope.exact) if component.cap_by else (0, 0)
         den = Fraction(start).denominator * Fraction(slope).denominator
         row["cap_start_num"], row["cap_slope_num"], row["cap_den"] = int(start * den), int(slope * den), den
-        boost = Fraction(0) if component.boost_by_level is None else component.boost_by_level.exact
-        row["boost_num"], row["boost_den"] = boost.numerator, boost.denominator
     order: list[int] = []
     while len(order) < len(names):
         order += [i for i in range(len(names)) if i not in order and rules["component"][i]["cap_by"] in (-1, *order)][:1]
@@ -355,12 +355,12 @@ def set_components(rules, score) -> None:
 
 # %% ../nbs/api/03_state.ipynb #c041
 def expiry_table(periods) -> np.ndarray:
-    """Return the last day of use of a lot accrued on each day of the calendar; NEVER where it does not expire."""
+    """Return the last day of use of a lot accrued on each day of the calendar; NEVER where the day alone does not say."""
     days = all_days()
     table = np.full(DAYS, NEVER, np.int64)
     for period in periods:
         expiry = period.expiry
-        if expiry.kind == "never":
+        if expiry.kind in ("never", "inactivity_days"):
             continue
         if expiry.kind == "end_of_next_year":
             until = end_of_next_year(days)
@@ -391,11 +391,23 @@ def set_currency(row, currency, shops: dict) -> None:
         share = cap.cap_order.exact / value_fen
         row["shop_num"][shops[cap.name]], row["shop_den"][shops[cap.name]] = share.numerator, share.denominator
     row["gate"] = -(2**62)
+    row["price"], row["automatic"] = 1, -1
     for outlet in currency.outlets:
-        row["offered"][OUTLETS.index(outlet.name)] = outlet.offered
+        number = OUTLETS.index(outlet.name)
+        row["offered"][number], row["price"][number] = outlet.offered, whole(outlet.price, 1)
+        if outlet.automatic:
+            row["automatic"] = number
         if outlet.gate is not None:
-            row["gate"][OUTLETS.index(outlet.name)] = least_score(outlet.gate.above, outlet.gate.from_)
+            row["gate"][number] = least_score(outlet.gate.above, outlet.gate.from_)
+    idle = currency.expiry.kind == "inactivity_days"
+    row["idle_days"] = min(whole(currency.expiry.days), DAYS) if idle else -1
     row["expires_on"] = expiry_table(currency.periods)
+
+# %% ../nbs/api/03_state.ipynb #a5694bce
+def settlements(scheme, rhythm: str) -> np.ndarray:
+    """Return for each day of the calendar the first day on or after it at which a score falls due; NEVER once the scheme is over."""
+    due = next_settlement(rhythm).astype(np.int64)
+    return np.where(due > day_or(scheme.valid_until, NEVER), NEVER, due)
 
 # %% ../nbs/api/03_state.ipynb #c043
 def set_calendar(rules, scheme) -> None:
@@ -404,8 +416,8 @@ def set_calendar(rules, scheme) -> None:
     rules["month"] = days.astype("datetime64[M]").astype(np.int64)
     rules["year"] = days.astype("datetime64[Y]").astype(np.int64)
     rules["drop_on"] = add_months(days, 12).astype(np.int64)
-    rules["value_on"] = next_settlement(scheme.scored)
-    rules["settle_on"] = next_settlement(scheme.settled)
+    rules["value_on"] = settlements(scheme, scheme.scored)
+    rules["settle_on"] = settlements(scheme, scheme.settled)
     months = np.arange(MONTHS).astype("datetime64[M]")
     rules["month_start"] = months.astype("datetime64[D]").astype(np.int64)
 
@@ -416,16 +428,23 @@ def set_ladders(rules, scheme) -> None:
     for number, tier in enumerate(scheme.tiers):
         rules["tier_least"][number] = least_score(tier.above, tier.from_)
         rules["tier_invited"][number] = tier.invited
-    fees = [fee for plan in scheme.plans for fee in plan.fees]
+    fees = [fee for plan in scheme.plans for fee in plan.fees_in_force]
     changes = {day_or(fee.valid_from, NEVER) for fee in fees} | {day_or(fee.valid_until, NEVER - 1) + 1 for fee in fees}
     fee_days = sorted(day for day in changes if FIRST_DAY <= day <= LAST_DAY)
     rules["n_fee_days"], rules["fee_day"][: len(fee_days)] = len(fee_days), fee_days
     for row, plan in zip(rules["plan"], scheme.plans):
-        fitted(scheme, f"fees of {plan.name}", len(plan.fees), FEES)
-        row["n_fees"] = len(plan.fees)
-        for fee_row, fee in zip(row["fee"], plan.fees):
+        fitted(scheme, f"fees of {plan.name}", len(plan.fees_in_force), FEES)
+        row["n_fees"] = len(plan.fees_in_force)
+        for fee_row, fee in zip(row["fee"], plan.fees_in_force):
             fee_row["least"], fee_row["fen"] = least_score(fee.above, fee.from_), floor(fee.cny.exact * 100)
-            fee_row["valid_from"], fee_row["valid_until"] = day_or(fee.valid_from, -NEVER), day_or(fee.valid_until, NEVER)
+            fee_row["valid_from"] = max(day_or(fee.valid_from, -NEVER), day_or(scheme.valid_from, -NEVER))
+            fee_row["valid_until"] = min(day_or(fee.valid_until, NEVER), day_or(scheme.valid_until, NEVER))
+
+# %% ../nbs/api/03_state.ipynb #96007f18
+def set_boost(award, boost) -> None:
+    """Write the share by which each level, or each tier, raises an award."""
+    if boost is not None:
+        award["boost_num"], award["boost_den"] = boost.exact.numerator, boost.exact.denominator
 
 # %% ../nbs/api/03_state.ipynb #c045
 def set_score_award(award, rule, score, score_channels: int) -> None:
@@ -433,6 +452,7 @@ def set_score_award(award, rule, score, score_channels: int) -> None:
     award["component"] = [component.name for component in score.components].index(rule.component)
     award["window"] = WINDOWS.index(rule.window)
     award["channels"] = award["channels"] or score_channels
+    set_boost(award, score.components[award["component"]].boost_by_level)
 
 # %% ../nbs/api/03_state.ipynb #c046
 def set_earning(award, rule, number: int, currency) -> None:
@@ -443,6 +463,7 @@ def set_earning(award, rule, number: int, currency) -> None:
     award["pending"] = rule.accrues == "confirm"
     award["funder"] = FUNDERS.index(rule.funded_by)
     award["half_even"] = currency.rounding == "half_even"
+    set_boost(award, rule.boost_by_tier)
 
 # %% ../nbs/api/03_state.ipynb #c047
 def set_entries(rules, scheme, listed: list) -> None:
@@ -467,15 +488,14 @@ def set_entries(rules, scheme, listed: list) -> None:
 # %% ../nbs/api/03_state.ipynb #c048
 def number_slots(rules, scheme) -> None:
     """Give each rate of the score, and each earning of an order line, its place in the line's record."""
-    rates = earnings = 0
-    order = KIND["order"]
+    rates = 0
     for award in rules["award"][: rules["n_awards"]]:
         award["slot"] = -1
         if award["component"] >= 0 and award["per"] == PER.index("amount_rate"):
             award["slot"], rates = rates, rates + 1
     on_orders = sum("order" in rule.on for currency in scheme.currencies for rule in currency.earn)
     fitted(scheme, "score rules with a rate", rates, RATES)
-    fitted(scheme, f"earn rules on {EVENT_KINDS[order]}", on_orders, EARNINGS)
+    fitted(scheme, "earn rules on order", on_orders, EARNINGS)
 
 # %% ../nbs/api/03_state.ipynb #c049
 def compile_rules(scheme) -> np.ndarray:
@@ -511,6 +531,8 @@ def compile_rules(scheme) -> np.ndarray:
     steps: list[tuple[int, int]] = []
     for award, rule in zip(rules["award"], listed):
         set_award(award, rule, names, channels, steps)
+        award["valid_from"] = max(award["valid_from"], day_or(scheme.valid_from, -NEVER))
+        award["valid_until"] = min(award["valid_until"], day_or(scheme.valid_until, NEVER))
     if scheme.score:
         rules["new_category_ever"] = scheme.score.new_category == "ever"
         rules["score_channels"] = sum(1 << channels[channel] for channel in scheme.score.channels or ())

@@ -5,6 +5,8 @@ __all__ = ['JOINED', 'UP', 'DOWN', 'KEPT', 'place', 'change_of', 'write_tier', '
            'list_benefits']
 
 # %% ../nbs/api/12_tiers.ipynb #c002
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 
@@ -119,7 +121,7 @@ def seat_tiers(tiers: pd.DataFrame, seats: pd.DataFrame, invited: int) -> pd.Dat
     return both.loc[both["change"] != KEPT, ["customer_id", "settled_on", "tier", "change"]].reset_index(drop=True)
 
 # %% ../nbs/api/12_tiers.ipynb #c018
-def list_benefits(scheme, score: int, tier: str | None = None) -> pd.DataFrame:
+def list_benefits(scheme, score: int, tier: str | None = None, plans: Sequence[str] = ()) -> pd.DataFrame:
     """Return the benefits of a scheme, and which of them a settled score opens.
 
     Parameters
@@ -129,6 +131,8 @@ def list_benefits(scheme, score: int, tier: str | None = None) -> pd.DataFrame:
         The settled score.
     tier : str, optional
         The customer's tier; default: the place of the score on the ladder, without invitation.
+    plans : sequence of str
+        Paid plans that the customer has.
 
     Returns
     -------
@@ -150,6 +154,8 @@ def list_benefits(scheme, score: int, tier: str | None = None) -> pd.DataFrame:
     for benefit in scheme.benefits:
         if benefit.tier is not None:
             rows.append((benefit.name, benefit.title, f"tier {benefit.tier} or higher", at >= names.index(benefit.tier)))
+        elif benefit.plan is not None:
+            rows.append((benefit.name, benefit.title, f"the plan {benefit.plan}", benefit.plan in plans))
         else:
             least = least_score(benefit.above, benefit.from_)
             rows.append((benefit.name, benefit.title, f"a settled score of at least {least}", score >= least))

@@ -14,7 +14,7 @@ import pytest
 
 import loyalty_research.customers as module
 from loyalty_research.customers import CODED_COLUMNS, NULL_CODE, Part, map_parts, open_parts
-from loyalty_research.events import EVENT_KINDS, EventError
+from loyalty_research.events import EVENT_KINDS, EventError, read_events
 
 SHOPS = ["s1", "s2", "Z", "é", None]
 KINDS = ["login", "check_in", "water", "review", "order"]
@@ -134,11 +134,11 @@ def test_an_ordered_log_is_not_sorted_again_and_gives_the_same(text, monkeypatch
     asked = []
     real = module._is_ordered
     monkeypatch.setattr(module, "_is_ordered", lambda log: asked.append(real(log)) or asked[-1])
-    with open_parts(frame, rows=50) as parts:
-        assert_same(list(parts), frame)
-    with open_parts(frame.iloc[::-1], rows=50) as parts:
-        assert_same(list(parts), frame.iloc[::-1])
-    assert asked == [True, False]
+    for given, ready in ((read_events(frame), True), (frame.astype({"amount": "float32"}), False), (frame.iloc[::-1], False)):
+        with open_parts(given, rows=50) as parts:
+            assert_same(list(parts), frame if ready else given)
+            assert (parts.ready is not None) == ready
+    assert asked == [True, True, False]
 
 
 def test_disorder_behind_the_first_rows_is_seen():

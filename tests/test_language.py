@@ -154,7 +154,7 @@ def test_fees_of_different_dates_do_not_meet():
         (lambda: Tier(name="x", above=ONE, from_=ONE), "one edge"),
         (lambda: Outlet(name="coupon"), "neither of source and assumed"),
         (lambda: Outlet(name="coupon", source="S1", assumed="why"), "both of source and assumed"),
-        (lambda: Benefit(name="x", title="X", source="S1"), "exactly one of tier, above and from"),
+        (lambda: Benefit(name="x", title="X", kind="service", value_cny=ONE, cost_cny=ONE, source="S1"), "exactly one of tier, plan, above and from"),
         (lambda: Expiry(kind="rolling_days", source="S1"), "`days`: missing"),
         (lambda: Expiry(kind="never", dates=("01-01",), source="S1"), 'belongs to kind = "fixed_dates"'),
         (lambda: Expiry(kind="fixed_dates", dates=("1-1",), pick="next", source="S1"), "no day of every year"),
@@ -221,6 +221,7 @@ def period_of(expiry, first, last):
 
 def test_words():
     assert suggest("multipel", ["multiple"]) == "did you mean `multiple`? (known: multiple)"
+    assert suggest("JD", ["jd", "none"]).startswith("did you mean `jd`?")
     assert suggest("x", ["one", "two"]) == "choose from one, two"
     assert suggest("x", EVENT_KINDS).startswith("choose from order, confirm, ") and " more" in suggest("x", EVENT_KINDS)
     assert suggest("x", []) == "there is none to choose from"

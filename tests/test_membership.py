@@ -82,6 +82,11 @@ def test_a_quoted_fee_changes_on_its_date_although_the_score_stands():
     assert quoted(rows, dated(settled="daily"), "2024-12-31") == [("01-05", 99.9), ("03-01", 79.5)]
 
 
+def test_a_scheme_that_is_over_quotes_nothing():
+    fees = [plan_fee(lr.load_scheme("jd_2016"), "plus", [0], at=day).item() for day in ("2017-09-13", "2017-09-14")]
+    assert fees[0] == 149 and math.isnan(fees[1])
+
+
 @pytest.mark.parametrize("until", ["9999-12-31", "2110-12-31", "2111-06-01"])
 def test_a_fee_may_end_after_the_calendar(until):
     """What ends after the calendar ends never; a day without a place in the tables is no address in them."""
@@ -115,9 +120,9 @@ def test_break_even_by_hand():
 
 
 def test_a_monthly_limit_that_never_covers_the_fee_breaks_even_never():
-    few = JD.with_values({"plan.plus.saving_orders_month": 2})      # at most 24 orders x 6 CNY = 144 < 198
+    few = JD.with_values({"benefit.free_deliveries.orders_month": 2})      # at most 24 orders x 6 CNY = 144 < 198
     assert break_even(few, "plus", 201)["orders"] == math.inf
-    assert break_even(few.with_values({"plan.plus.saving_cny_order": 8.25}), "plus", 201)["orders"] == 24
+    assert break_even(few.with_values({"benefit.free_deliveries.value_cny": 8.25}), "plus", 201)["orders"] == 24
 
 
 def test_gains_keep_the_index_and_the_monthly_limit():

@@ -92,12 +92,12 @@ def test_nothing_is_written_for_nothing(records, purse):
 
 def test_a_lot_expires_the_day_after_its_last(records, purse):
     put(records, 10)
-    assert int(P.next_expiry(purse)) == TODAY + 31
+    assert int(P.next_expiry(records.rules, purse, 0)) == TODAY + 31
     records.customer.today = TODAY + 30
-    P.expire(records.customer, records.out, 0)
+    P.expire(records.customer, records.rules, records.out, 0)
     assert lots(purse) == [(1, 10)]
     records.customer.today = TODAY + 31
-    P.expire(records.customer, records.out, 0)
+    P.expire(records.customer, records.rules, records.out, 0)
     assert lots(purse) == [] and written(records)[-1] == ("expiry", -10, 1)
 
 

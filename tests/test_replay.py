@@ -20,7 +20,7 @@ from pandas.testing import assert_frame_equal
 import loyalty_research as lr
 from loyalty_research.state import CACHE_FOLDER, LINES, LOTS, REDEMPTIONS, ROWS, STEP_OPTIONS
 
-from .properties.logs import make_log
+from .properties.logs import make_log, make_scheme
 
 JD, TAOBAO, NONE = (lr.load_scheme(key) for key in ("jd", "taobao", "none"))
 SEATS = TAOBAO.with_values({"tier.super.above": 10, "tier.apass.above": 200, "tier.apass.members_a_seat": 1})
@@ -290,11 +290,26 @@ def test_a_currency_that_the_scheme_lacks_is_refused():
     assert lr.ledger(log, TAOBAO).entries["currency"].tolist()[0] == "coins"
 
 
-def test_an_amount_whose_product_overflows_is_refused():
-    scheme = JD.with_values({"currency.beans.earn.purchase.rate": 0.123456789})
+def test_an_amount_that_makes_too_many_points_is_refused():
     log = make_log([{"time": "2024-01-01", "kind": "order", "order_id": 1, "amount": 1e11}])
-    with pytest.raises(lr.EventError, match="overflow 64 bits"):
-        lr.replay(log, scheme)
+    with pytest.raises(lr.EventError, match="more points than 64 bits hold"):
+        lr.replay(log, JD.with_values({"currency.beans.earn.purchase.rate": 1e9}))
+
+
+def test_a_product_beyond_64_bits_is_exact_where_the_points_fit():
+    """10^13 fen x 123456789 / 10^11 goes through 10^21 on the way."""
+    text = """
+[[currency]]
+name = "coins"
+value_cny = {value = 0.01, N}
+expiry = {kind = "never", source = "test"}
+[[currency.earn]]
+name = "purchase"
+on = ["order"]
+rate = {value = 0.123456789, N}
+"""
+    log = make_log([{"time": "2024-01-01", "kind": "order", "order_id": 1, "amount": 1e11}])
+    assert lr.ledger(log, make_scheme(text)).entries["points"].tolist() == [12_345_678_900]
 
 
 def test_a_share_of_a_huge_redemption_is_exact_or_refused():

@@ -121,7 +121,8 @@ def test_a_named_tier_counts_for_what_tiers_give_and_the_score_for_edges():
     assert set(benefits.query("open").index) == {"fast_refund", "priority_service"}
     assert benefits["needs"].tolist() == [
         "tier ordinary or higher", "a settled score of at least 300", "a settled score of at least 300",
-        "tier super or higher"]
+        "tier super or higher", "the plan 88vip"]
+    assert list_benefits(TAOBAO, 0, plans=["88vip"]).loc["discount", "open"]
 
 
 def test_a_scheme_without_benefits_lists_none():
