@@ -65,7 +65,9 @@ HIDDEN = ("repaid", "kind", "row")
 
 def kinds_of(part: Part, rows: np.ndarray) -> pa.Array:
     """Return the kinds of the events at rows; null where time alone acted."""
-    return closed(np.where(rows < 0, -1, part.kind[rows].astype(np.int64)), EVENT_KINDS)
+    kinds = np.full(len(rows), -1, np.int64)
+    kinds[rows >= 0] = part.kind[rows[rows >= 0]]
+    return closed(kinds, EVENT_KINDS)
 
 # %% ../nbs/api/15_results.ipynb #c009
 def entries_table(out, part: Part, scheme: Scheme, event_type: pa.DataType) -> pa.Table:
@@ -141,9 +143,11 @@ def empty_part(types) -> Part:
                 event_id=None)
 
 # %% ../nbs/api/15_results.ipynb #customers-table
-def customers_table(part: Part, until: int) -> pa.Table:
-    """Return the customers with an event up to an instant, and the time of their first one."""
-    since = part.time[part.starts[:-1]]
+def customers_table(part: Part, until: int, since: np.ndarray) -> pa.Table:
+    """Return the customers known by an instant, of those given and those with an event, and since when: that given, or the first event."""
+    acted = np.diff(part.starts) > 0
+    since = since.copy()
+    since[acted] = np.minimum(since[acted], part.time[part.starts[:-1][acted]])
     return pa.table({"customer_id": part.customers, "since": as_times(since)}).filter(pa.array(since <= until))
 
 # %% ../nbs/api/15_results.ipynb #plans-table
@@ -165,9 +169,9 @@ def plans_table(part: Part, scheme: Scheme, until: int) -> pa.Table:
         "row": pa.array(rows.astype(np.int32))})
 
 # %% ../nbs/api/15_results.ipynb #acts-tables
-def acts_of(part: Part, scheme: Scheme, until: int) -> dict[str, pa.Table]:
-    """Return what is kept of a part beside the rows of the machine."""
-    return {"customers": customers_table(part, until), "plans": plans_table(part, scheme, until)}
+def acts_of(part: Part, scheme: Scheme, until: int, since: np.ndarray | None = None) -> dict[str, pa.Table]:
+    """Return what is kept of a part beside the rows of the machine; `since` says from when on a customer is known ahead of any event, else the end of time."""
+    return {"customers": customers_table(part, until, np.full(len(part.customers), np.iinfo(np.int64).max) if since is None else since), "plans": plans_table(part, scheme, until)}
 
 # %% ../nbs/api/15_results.ipynb #c017
 NULLABLE_IDS = ("lot_id", "order_id", "event_id")
@@ -194,8 +198,9 @@ class Folder:
 class Rows:
     """The rows of one kind of result, as parts in order: in memory, or as Parquet files of a folder."""
 
-    def __init__(self, name: str, blank: pa.Table, folder: Folder | None = None):
+    def __init__(self, name: str, blank: pa.Table, folder: Folder | None = None, ordered: bool = True):
         self.name, self.blank, self.folder = name, blank, folder  # `blank` has no rows, but all columns, types and words
+        self.ordered = ordered                                    # whether the parts come in the order of customers
         self._tables: list[pa.Table | Path] = []
         self._bounds: list[tuple] = []  # first and last customer of each part
 
@@ -217,12 +222,13 @@ class Rows:
             yield pq.read_table(part, schema=self.blank.schema) if isinstance(part, Path) else part
 
     def frame(self, without: Sequence[str] = ()) -> pd.DataFrame:
-        """Return all rows as one frame, but for some columns."""
-        return to_frame(pa.concat_tables([self.blank, *self]).drop_columns([name for name in without if name in self.blank.column_names]))
+        """Return all rows as one frame by customer, but for some columns."""
+        table = pa.concat_tables([self.blank, *self]).drop_columns([name for name in without if name in self.blank.column_names])
+        return to_frame(table if self.ordered else table.take(pc.sort_indices(table["customer_id"])))
 
     def span(self) -> tuple | None:
-        """Return the first and the last customer; None where there is no row."""
-        return (self._bounds[0][0], self._bounds[-1][1]) if self._bounds else None
+        """Return the lowest and the highest customer; None where there is no row."""
+        return (min(first for first, _ in self._bounds), max(last for _, last in self._bounds)) if self._bounds else None
 
     def of(self, customer) -> pd.DataFrame:
         """Return the rows of one customer as a frame, reading only the parts that can hold them."""

@@ -4,8 +4,8 @@
 __all__ = ['DAY', 'ASKED', 'Line', 'sum_acts', 'of_order', 'back_words', 'gain_words', 'spent_words', 'expired_words',
            'loss_words', 'act_words', 'act_lines', 'balance_before', 'cap_words', 'gate_words', 'balance_words',
            'multiple_words', 'reason_words', 'refusal_words', 'granted_of', 'refusal_lines', 'fixed_scores',
-           'score_lines', 'tier_lines', 'fee_lines', 'plan_lines', 'expiry_words', 'closing_words', 'period_of',
-           'lines_of', 'balance_lines', 'first_balances', 'to_table', 'write_statement']
+           'score_lines', 'tier_lines', 'opening_lines', 'fee_lines', 'plan_lines', 'expiry_words', 'closing_words',
+           'period_of', 'lines_of', 'balance_lines', 'first_balances', 'to_table', 'write_statement']
 
 # %% ../nbs/api/17_statements.ipynb #imports
 from collections.abc import Iterator
@@ -39,9 +39,11 @@ class Line(NamedTuple):
     valued: int | None = None  # whose worth it shows
 
 # %% ../nbs/api/17_statements.ipynb #sum-acts
-def sum_acts(entries: pd.DataFrame) -> pd.DataFrame:
+def sum_acts(entries: pd.DataFrame, opened_at: pd.Timestamp | None = None) -> pd.DataFrame:
     """Return entries with the lots of one act added up; `owed` is what no lot covered, `released` what waited for the act."""
     texts = entries.astype({name: "str" for name in ("currency", "entry", "outlet", "kind")})
+    held = (texts["entry"] == "accrual") & (texts["row"] < 0) & (texts["time"] == opened_at)
+    texts["kind"] = texts["kind"].mask(held, "opening")
     waits = texts["entry"].isin(["pending", "release"])
     texts = texts.assign(owed=(-texts["points"]).where(texts["lot_id"].isna() & ~waits, 0), place=np.arange(len(texts)))
     keys = ["time", "row", "currency", "order_id", "entry", "outlet", "kind"]
@@ -69,6 +71,8 @@ def gain_words(act, name: str) -> str:
         what = f" given back{back_words(act)}"
     elif act.entry == "transfer_in":
         what = " taken from a friend"
+    elif act.kind == "opening":
+        return f"{act.points:,} {name} held at the opening"
     elif act.kind == "grant":
         what = " granted"
     else:
@@ -120,7 +124,7 @@ def act_words(act, currency: Currency) -> str:
 def act_lines(account: Account) -> Iterator[Line]:
     """Yield the acts on points; those that wait for confirmation, or no longer do, move none."""
     currencies = {currency.name: currency for currency in account.scheme.currencies}
-    for act in sum_acts(account.entries).itertuples():
+    for act in sum_acts(account.entries, account.opened and account.opened.at).itertuples():
         points = None if act.entry in ("pending", "release") else act.points
         yield Line(act.time, act.row, act.place, act_words(act, currencies[act.currency]), act.currency, points, points)
 
@@ -220,7 +224,7 @@ def fixed_scores(account: Account) -> list:
 # %% ../nbs/api/17_statements.ipynb #score-lines
 def score_lines(account: Account) -> Iterator[Line]:
     """Yield the settled scores that changed, each from the day on from which it governs."""
-    before = None
+    before = account.opened and account.opened.score
     for settled in fixed_scores(account):
         if settled.score != before:
             was = "" if before is None else f", {before:,} before"
@@ -230,11 +234,20 @@ def score_lines(account: Account) -> Iterator[Line]:
 # %% ../nbs/api/17_statements.ipynb #tier-lines
 def tier_lines(account: Account) -> Iterator[Line]:
     """Yield the tiers, where a scheme has more than one."""
-    before = None
+    before = account.scheme.tiers[account.opened.tier].name if account.opened and account.opened.tier >= 0 else None
     for tier in (account.tiers.itertuples() if len(account.scheme.tiers) > 1 else ()):
         moved = f"placed in tier {tier.tier}" if before is None else f"{tier.change} from tier {before} to tier {tier.tier}"
         yield Line(tier.settled_on + DAY, -2, 1, moved)
         before = tier.tier
+
+# %% ../nbs/api/17_statements.ipynb #opening-lines
+def opening_lines(account: Account) -> Iterator[Line]:
+    """Yield the score and the tier held when the log began."""
+    opened = account.opened
+    if opened is not None and opened.score is not None:
+        yield Line(opened.at, -2, 0, f"score of {opened.score:,} held at the opening, valued on {opened.settled_on:%Y-%m-%d}")
+    if opened is not None and opened.tier >= 0:
+        yield Line(opened.at, -2, 1, f"tier {account.scheme.tiers[opened.tier].name} held at the opening")
 
 # %% ../nbs/api/17_statements.ipynb #fee-lines
 def fee_lines(account: Account) -> Iterator[Line]:
@@ -296,7 +309,7 @@ def period_of(account: Account, start, end) -> tuple[pd.Timestamp | None, pd.Tim
 # %% ../nbs/api/17_statements.ipynb #lines-of
 def lines_of(account: Account) -> list[Line]:
     """Return all that happened to an account, in order."""
-    kinds = (score_lines, tier_lines, fee_lines, plan_lines, act_lines, refusal_lines)
+    kinds = (opening_lines, score_lines, tier_lines, fee_lines, plan_lines, act_lines, refusal_lines)
     return sorted((line for lines in kinds for line in lines(account)), key=lambda line: line[:3])
 
 # %% ../nbs/api/17_statements.ipynb #balance-lines
