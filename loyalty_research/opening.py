@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from .accounts import Opened
 from .dates import NEVER
 from .events import EventError
 from .results import instant
@@ -126,6 +127,21 @@ class Held:
     components: np.ndarray
     standing: np.ndarray
     tier: np.ndarray
+
+    def known_since(self, customers: pd.Index) -> np.ndarray:
+        """Return from when on, in microseconds, customers are known by the opening; the end of time for those not in it."""
+        return np.where(customers.isin(self.customers), self.at, np.iinfo(np.int64).max)
+
+    def of(self, customer) -> Opened:
+        """Return what a customer holds beside lots."""
+        place = self.customers.get_indexer([customer])[0]
+        at = pd.Timestamp(self.at, unit="us")
+        if place < 0:
+            return Opened(at=at)
+        tier, valued_on = int(self.tier[place]), int(self.valued_on[place])
+        if valued_on == NEVER:
+            return Opened(at=at, tier=tier)
+        return Opened(at=at, tier=tier, score=int(self.components[place].sum()), settled_on=pd.Timestamp(np.datetime64(valued_on, "D")))
 
     def arrays(self, customers: pd.Index) -> tuple:
         """Return what some customers hold as the loop takes it: lots with their starts, scores, tiers."""

@@ -4,7 +4,7 @@
 __all__ = ['FAILURES', 'NO_OPENING', 'PART_ROWS', 'POLICIES', 'event_at', 'value_days', 'replay_customer', 'begin_customer',
            'replay_customers', 'translate', 'columns_of', 'check_size', 'scratch', 'run_part', 'asked_days', 'Replay',
            'Run', 'run', 'check_begin', 'with_silent', 'end_of', 'replay', 'score', 'ledger', 'place_scores',
-           'check_scores', 'assign_tiers', 'until_day', 'add_invitations', 'candidates_of', 'add_redemptions',
+           'check_scores', 'assign_tiers', 'until_day', 'find_seats', 'candidates_of', 'add_redemptions',
            'redemption_requests']
 
 # %% ../nbs/api/20_replay.ipynb #c002
@@ -12,23 +12,26 @@ import threading
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 
+from .accounts import Account, explain, read_account
 from .customers import Part, map_parts, open_parts
 from .dates import FIRST_DAY, LAST_DAY, NEVER
 from .events import EventError, LoyaltyError, check_currencies, read_events
 from .machine import DAY_US, has_room, open_account, step, tick
 from .opening import Held, Opening, check_opening
-from .results import TABLES, Folder, Ledger, Rows, as_dates, closed, empty_part, instant, tables_of, to_frame
+from .results import Folder, Ledger, Rows, acts_of, as_dates, closed, empty_part, instant, tables_of, to_frame
 from .schemes import Scheme, check_scheme
 from .scoring import Event, value_score, write_score
 from .state import (CHANGES, COMPONENTS, CUSTOMER, NULL, OUTPUT, ROWS, clear_customer, compile_rules, compiled, least_score,
                                     named_channels, named_items, named_shops, new_record, settlements)
-from .tiers import change_of, invite, place, seat_tiers
+from .statements import write_statement
+from .tiers import add_seats, change_of, invite, place
 
 # %% ../nbs/api/20_replay.ipynb #c004
 @compiled
@@ -216,9 +219,11 @@ class Replay:
         The instant up to which time ran.
     ledger : Ledger
     rows : dict of str to Rows
-        The parts of scores, tiers and fees; use the attributes below.
+        The parts of scores, tiers, fees and plans, and the customers; use the attributes below.
     orphans : int
         Returns left out because the log does not hold their order (``on_orphan="drop"``).
+    held : Held or None
+        The opening, as numbers.
     """
 
     scheme: Scheme
@@ -226,6 +231,7 @@ class Replay:
     ledger: Ledger = field(repr=False)
     rows: dict = field(repr=False)
     orphans: int = 0
+    held: Held | None = field(default=None, repr=False)
 
     @cached_property
     def scores(self) -> pd.DataFrame:
@@ -237,21 +243,97 @@ class Replay:
     @cached_property
     def tiers(self) -> pd.DataFrame:
         """Tiers: `customer_id, settled_on, tier, change`; a row at the first settlement and wherever the tier changed."""
-        return add_invitations(self.rows["tiers"].frame(), self.rows["scores"], self.scheme, self.until)
+        return add_seats(self.rows["tiers"].frame(), self._seats[0], self.scheme)
 
     @cached_property
     def fees(self) -> pd.DataFrame:
         """Quoted fees: `customer_id, settled_on, plan, fee_cny`; a row wherever the yearly fee changed, none where it is unknown."""
         return self.rows["fees"].frame()
 
+    @cached_property
+    def plans(self) -> pd.DataFrame:
+        """Acts on paid plans, as logged: `customer_id, time, plan, act` (`joined renewed cancelled`), `paid_cny` (0 where the log names no fee)."""
+        return self.rows["plans"].frame(without=["row"])
+
+    def explain(self, customer, benefit: str, at) -> pd.DataFrame:
+        """Return why a customer has or lacks a benefit, a plan or an outlet at an instant.
+
+        Parameters
+        ----------
+        customer : int or str
+            As in the log.
+        benefit : str
+            A benefit or a plan of the scheme, or an outlet such as ``"external"`` or ``"beans.external"``.
+        at : date or time
+            A bare date is 00:00.
+
+        Returns
+        -------
+        DataFrame
+            ``condition, needs, value, holds, missing``, a row a condition: see :func:`loyalty_research.accounts.explain`.
+            ``.attrs["open"]`` says whether all hold.
+
+        Raises
+        ------
+        LoyaltyError
+            If the customer is unknown or the instant lies outside the run; a SchemeError if there is no such benefit.
+
+        Examples
+        --------
+        >>> from loyalty_research.schemes import load_scheme
+        >>> grant = pd.DataFrame({"customer_id": [1], "time": pd.to_datetime(["2024-05-01"]), "kind": ["grant"], "points": [600]})
+        >>> replay(grant, load_scheme("jd")).explain(1, "order", "2024-05-01")["missing"].tolist()
+        ['', '400 beans']
+        """
+        return explain(self._account(customer), benefit, at)
+
+    def statement(self, customer, start=None, end=None) -> pd.DataFrame:
+        """Return the account of a customer in sentences, as the customer would read it.
+
+        Parameters
+        ----------
+        customer : int or str
+            As in the log.
+        start, end : date or time, optional
+            Both inclusive; a bare date is 00:00. Default: all of the run.
+
+        Returns
+        -------
+        DataFrame
+            ``time, currency, what, points, worth_cny, balance``, a row an act: see :func:`loyalty_research.statements.write_statement`.
+
+        Raises
+        ------
+        LoyaltyError
+            If the customer is unknown, or an instant lies after the end of the run.
+
+        Examples
+        --------
+        >>> from loyalty_research.schemes import load_scheme
+        >>> grant = pd.DataFrame({"customer_id": [1], "time": pd.to_datetime(["2024-05-01"]), "kind": ["grant"], "points": [600]})
+        >>> replay(grant, load_scheme("jd")).statement(1)["what"].tolist()
+        ['600 beans granted, valid to 2025-12-31', 'balance of 600 beans, 600 expire next, after 2025-12-31']
+        """
+        return write_statement(self._account(customer), start, end)
+
+    @cached_property
+    def _seats(self) -> tuple[pd.DataFrame, pd.Series]:
+        return find_seats(self.rows["scores"], self.scheme, self.until)
+
+    def _account(self, customer) -> Account:
+        rows = {**self.rows, "entries": self.ledger.rows, "declined": self.ledger.declined_rows}
+        opened = None if self.held is None else self.held.of(customer)
+        return read_account(rows, customer, scheme=self.scheme, until=self.until, seats=self._seats, opened=opened)
+
 # %% ../nbs/api/20_replay.ipynb #2f2a0121
 @dataclass(frozen=True, kw_only=True)
 class Run:
-    """What a run over a log gives: the rows of each kind, its end, and how many returns without their order were left out."""
+    """What a run over a log gives: the rows of each kind, its end, how many returns without their order were left out, and the opening."""
 
     rows: dict[str, Rows]
     until: pd.Timestamp | None
     orphans: int
+    held: Held | None
 
 # %% ../nbs/api/20_replay.ipynb #c017
 def run(events, scheme: Scheme, until=None, at=None, opening: Opening | None = None, on_orphan: str = "error") -> Run:
@@ -266,19 +348,20 @@ def run(events, scheme: Scheme, until=None, at=None, opening: Opening | None = N
             check_currencies(parts.log.currencies, [currency.name for currency in scheme.currencies])
         end = end_of(parts, until, days, held)
         event_type, empty = parts.log.types["event_id"], empty_part(parts.log.types)
-        blank = tables_of(new_record(OUTPUT)[0], empty, scheme, event_type)
-        rows = {name: Rows(name, blank[name], folder, ordered=held is None) for name in TABLES}
+        blank = {**tables_of(new_record(OUTPUT)[0], empty, scheme, event_type), **acts_of(empty, scheme, 0)}
+        rows = {name: Rows(name, table, folder, ordered=held is None) for name, table in blank.items()}
 
         def work(part: Part) -> list[dict[str, pa.Table]]:
             check_begin(part, held)
-            return [tables_of(out, part, scheme, event_type) for out in run_part(part, scheme, rules, end, days, held)]
+            since = None if held is None else held.known_since(part.customers.to_pandas().pipe(pd.Index))
+            tables = (tables_of(out, part, scheme, event_type) for out in run_part(part, scheme, rules, end, days, held))
+            return [*tables, acts_of(part, scheme, end, since)]
 
         if end is not None:
-            for tables in map_parts(work, parts if held is None else with_silent(parts, held, empty)):
-                for each in tables:
-                    for name in TABLES:
-                        rows[name].append(each[name])
-    return Run(rows=rows, until=None if end is None else pd.Timestamp(end, unit="us"), orphans=parts.log.orphans)
+            for each in chain.from_iterable(map_parts(work, parts if held is None else with_silent(parts, held, empty))):
+                for name, table in each.items():
+                    rows[name].append(table)
+    return Run(rows=rows, until=None if end is None else pd.Timestamp(end, unit="us"), orphans=parts.log.orphans, held=held)
 
 # %% ../nbs/api/20_replay.ipynb #f286b470
 def check_begin(part: Part, held: Held | None) -> None:
@@ -329,7 +412,7 @@ def replay(events, scheme: Scheme, until=None, opening: Opening | None = None, *
     Returns
     -------
     Replay
-        ``.scores``, ``.ledger``, ``.tiers``, ``.fees``.
+        ``.scores``, ``.ledger``, ``.tiers``, ``.fees``, ``.plans``, ``.explain(...)``, ``.statement(...)``.
 
     Raises
     ------
@@ -348,8 +431,8 @@ def replay(events, scheme: Scheme, until=None, opening: Opening | None = None, *
     """
     done = run(events, scheme, until, opening=opening, on_orphan=on_orphan)
     ledger = Ledger(scheme=scheme, rows=done.rows["entries"], declined_rows=done.rows["declined"], until=done.until)
-    return Replay(scheme=scheme, until=done.until, ledger=ledger, rows={name: done.rows[name] for name in ("scores", "tiers", "fees")},
-                  orphans=done.orphans)
+    return Replay(scheme=scheme, until=done.until, ledger=ledger, orphans=done.orphans, held=done.held,
+                  rows={name: done.rows[name] for name in done.rows if name not in ("entries", "declined")})
 
 # %% ../nbs/api/20_replay.ipynb #c020
 def score(events, scheme: Scheme, at=None, opening: Opening | None = None, *, on_orphan: str = "error") -> pd.DataFrame:
@@ -464,7 +547,7 @@ def assign_tiers(scores: pd.DataFrame, scheme: Scheme) -> pd.DataFrame:
     given = pa.Table.from_pandas(ordered[["customer_id", "settled_on", "score"]], preserve_index=False)
     rows = Rows("scores", given.slice(0, 0))
     rows.append(given)
-    return add_invitations(to_frame(table), rows, scheme, until)
+    return add_seats(to_frame(table), find_seats(rows, scheme, until)[0], scheme)
 
 # %% ../nbs/api/20_replay.ipynb #c033
 def until_day(until: pd.Timestamp) -> int:
@@ -472,13 +555,12 @@ def until_day(until: pd.Timestamp) -> int:
     return int(until.to_datetime64().astype("datetime64[D]").astype(np.int64))
 
 # %% ../nbs/api/20_replay.ipynb #c034
-def add_invitations(tiers: pd.DataFrame, scores: Rows, scheme: Scheme, until) -> pd.DataFrame:
-    """Return tier rows with the seats of the invited tier, for the scores of all customers."""
-    invited = [(number, tier) for number, tier in enumerate(scheme.tiers) if tier.invited]
-    if not invited or tiers.empty:
-        return tiers
-    number, tier = invited[0]
-    least = least_score(tier.above, tier.from_)
+def find_seats(scores: Rows, scheme: Scheme, until) -> tuple[pd.DataFrame, pd.Series]:
+    """Return who got or lost a seat of the invited tier, and the number of customers by settlement date; nothing without such a tier."""
+    invited = [tier for tier in scheme.tiers if tier.invited]
+    if not invited or scores.span() is None:
+        return pd.DataFrame(columns=["customer_id", "settled_on", "holds"]), pd.Series(dtype=np.int64)
+    least = least_score(invited[0].above, invited[0].from_)
     settle = settlements(scheme, scheme.settled)
     candidates, first = candidates_of(scores, settle, least)
     latest = pd.concat([first["settled_on"], candidates["settled_on"]]).max()
@@ -488,17 +570,8 @@ def add_invitations(tiers: pd.DataFrame, scores: Rows, scheme: Scheme, until) ->
     dates = pd.DatetimeIndex(days.astype("datetime64[D]").astype("datetime64[us]"))
     joined = np.sort(first["settled_on"].to_numpy("datetime64[us]"))
     members = pd.Series(np.searchsorted(joined, dates.to_numpy(), side="right"), index=dates)
-    seats = invite(candidates, members[members > 0], least, int(tier.members_a_seat.value))
-    if seats.empty:
-        return tiers
-    seated = tiers["customer_id"].isin(set(seats["customer_id"]))
-    theirs = tiers[seated].assign(tier=tiers.loc[seated, "tier"].cat.codes.astype(np.int64))
-    changed = seat_tiers(theirs, seats, number)
-    names = [each.name for each in scheme.tiers]
-    changed["tier"] = pd.Categorical.from_codes(changed["tier"], names)
-    changed["change"] = pd.Categorical.from_codes(changed["change"], list(CHANGES))
-    both = pd.concat([tiers[~seated].astype({"tier": changed["tier"].dtype, "change": changed["change"].dtype}), changed])
-    return both.sort_values(["customer_id", "settled_on"], kind="stable").reset_index(drop=True)
+    members = members[members > 0]
+    return invite(candidates, members, least, int(invited[0].members_a_seat.value)), members
 
 # %% ../nbs/api/20_replay.ipynb #c035
 def candidates_of(scores: Rows, settle: np.ndarray, least: int) -> tuple[pd.DataFrame, pd.DataFrame]:

@@ -122,6 +122,24 @@ def test_what_is_wrong_is_said_in_a_sentence(values, message):
         lr.replay(LOGIN, JD, opening=lr.Opening(**{"at": "2023-07-01", **values}))
 
 
+def test_the_account_begins_with_what_was_held():
+    """A customer of the opening who never acts has an account too; lots, score and tier of the opening count until settled anew."""
+    held = lr.Opening(at="2023-07-01", lots=pd.concat([LOTS, LOTS[:1].assign(customer_id=2)]), scores=SCORES,
+                      tiers=pd.DataFrame({"customer_id": [1], "tier": ["gift"]}))
+    done = lr.replay(LOGIN, JD, until="2024-08-01", opening=held)
+    assert done.statement(1)["what"].tolist()[:5] == [
+        "score of 960 held at the opening, valued on 2023-06-30", "tier gift held at the opening", "1,200 beans held at the opening",
+        "down from tier gift to tier birthday", "JD PLUS quoted at 198.00 CNY a year"]
+    assert done.statement(2)["what"].iloc[0] == "300 beans held at the opening"
+    for at, value in (("2023-07-01", "gift, by a score of 960 from the opening, valued on 2023-06-30"),
+                      ("2023-07-03", "birthday, by a score of 960 settled on 2023-07-02")):
+        assert done.explain(1, "freight_waiver", at)["value"].iloc[0] == value
+    with pytest.raises(lr.LoyaltyError, match="before the first event of customer 1 at 2023-07-01"):
+        done.explain(1, "freight_waiver", "2023-06-30")
+    with pytest.raises(lr.LoyaltyError, match="customer 3 has no event in this run; its customers go from 1 to 2"):
+        done.statement(3)
+
+
 def test_what_is_no_opening_is_refused():
     with pytest.raises(lr.EventError, match="opening must be an Opening, but a DataFrame was given"):
         lr.replay(LOGIN, JD, opening=LOTS)
