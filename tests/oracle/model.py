@@ -22,8 +22,8 @@ TIER_COLUMNS = ["customer_id", "settled_on", "tier", "change"]
 FEE_COLUMNS = ["customer_id", "settled_on", "plan", "fee_cny"]
 ONE_DAY = timedelta(days=1)
 OUTLETS_OF_EXCHANGE = ("coupon", "lottery", "external", "exchange")
+STANDING = ("state", "level", "year_since_first_order")       # valued day by day, not awarded
 ACTIVITY = ("accrual", "transfer_in", "redemption", "reinstatement")
-ACTS_ON_ONE_CURRENCY = ("redeem", "grant", "penalty", "exchange", "courier_gift")
 
 
 @dataclass
@@ -238,7 +238,7 @@ class Book:
         self.score_rules = [Rule(table, f"score.{table['name']}", "floor") for table in score.get("rule", [])]
         self.kinds_of_standing = {"reputation"}
         for rule in self.score_rules:
-            if rule.per in ("state", "level"):
+            if rule.per in STANDING:
                 self.kinds_of_standing |= {*rule.on, *rule.off}
         self.currencies = scheme.get("currency", [])
         self.earn_rules = {}
@@ -425,8 +425,7 @@ class Customer:
         self.purses = [Purse(currency) for currency in book.currencies]
         self.lines: list[Line] = []
         self.awards: list[Award] = []
-        self.acts: list[tuple[date, str, object, int]] = []      # acts that set states and levels
-        self.first_order: date | None = None
+        self.acts: list[Event] = []                              # acts that start tenure, set states and levels
         self.seen: dict[str, list[Event]] = defaultdict(list)    # by rule: what it has seen
         self.used: Counter = Counter()                           # by rule, cap and period: points awarded
         self.entries: list[dict] = []
@@ -482,13 +481,10 @@ class Customer:
 
     def award(self, rule: Rule, event: Event, boost: Fraction = Fraction(0)) -> int:
         """Points of one rule for one event, under its caps."""
-        if not self.sees(rule, event):
+        if event.kind not in rule.on or not self.sees(rule, event):
             return 0
-        points = self.before_caps(rule, event) if holds(rule.table, event.day) else 0
+        points = self.before_caps(rule, event)
         self.seen[rule.key].append(event)
-        if points and not self.book.is_open(event.day):
-            self.counts["scheme dates", "earned nothing", rule.key.split(".")[0] == "score"] += 1
-            points = 0
         boosted = self.rounded(rule, points * (1 + boost)) if boost else points
         if boosted != points:
             self.decided("X30", rule.component is not None)
@@ -499,8 +495,11 @@ class Customer:
         return granted
 
     def sees(self, rule: Rule, event: Event) -> bool:
-        """Whether the rule looks at this row at all."""
-        if event.kind not in rule.on:
+        """Whether the rule looks at a row of its kinds at all: what it does not see, it does not remember."""
+        if not self.book.is_open(event.day):
+            self.counts["scheme dates", "outside", rule.key] += 1
+            return False
+        if not holds(rule.table, event.day):
             return False
         channel = event.channel or (self.book.channels or [None])[0]
         if "channels" in rule.table and channel not in rule.table["channels"]:
@@ -835,11 +834,11 @@ class Customer:
         return parts
 
     def earn_by_act(self, event: Event) -> None:
-        """Points for an act that is no order line."""
+        """Points for an act that is no order line; points given are of the currency that the row names."""
         for purse in self.purses:
-            if event.kind in ACTS_ON_ONE_CURRENCY and purse is not self.purse_of(event):
-                continue
             for rule in self.book.earn_rules[purse.name]:
+                if rule.per == "given" and purse is not self.purse_of(event):
+                    continue
                 points = self.award(rule, event, self.tier_boost(rule, event.day))
                 if points:
                     self.accrue(purse, event.time, "accrual", points, rule.funder, event.order_id,
@@ -852,11 +851,11 @@ class Customer:
             return
         rules = purse.currency.get("redeem")
         shops = {shop["name"]: shop for shop in (rules or {}).get("shop", [])}
-        if rules is None or (event.shop in shops and exact(shops[event.shop]["cap_order"]) == 0):
+        cap = shops.get(event.shop, rules or {}).get("cap_order")
+        if rules is None or (cap is not None and exact(cap) == 0):
             if event.points:
                 self.decline(purse, event, event.points, "not_offered")
             return
-        cap = shops.get(event.shop, rules).get("cap_order")
         if event.shop in shops:
             self.counts["redeem at shop", event.shop] += 1
         earlier = purse.redemptions[event.order_id]
@@ -962,21 +961,23 @@ class Customer:
     def score_line(self, line: Line) -> None:
         if not self.in_scope(line.event):
             return
-        self.first_order = self.first_order or line.event.day
+        self.remember(line.event)
         line.awards = [award for award in self.score_awards(line.event) if award.rule.per == "amount_rate"]
 
     def score_act(self, event: Event) -> None:
         if self.in_scope(event):
-            item = self.book.main_item(event.kind) if event.item_id is None else event.item_id
-            if event.kind in self.book.kinds_of_standing:
-                self.acts.append((event.day, event.kind, item, event.points))
+            self.remember(event)
             self.score_awards(event)
+
+    def remember(self, event: Event) -> None:
+        if event.kind in self.book.kinds_of_standing:
+            self.acts.append(event)
 
     def score_awards(self, event: Event) -> list[Award]:
         """Awards of all rules for one event; states, levels and tenure are no awards."""
         awards = []
         for rule in self.book.score_rules:
-            if event.kind in rule.on and rule.per not in ("state", "level", "year_since_first_order"):
+            if event.kind in rule.on and rule.per not in STANDING:
                 boost = exact(self.book.component[rule.component].get("boost_by_level", 0))
                 points = self.award(rule, event, boost * self.reputation())
                 if points:
@@ -986,28 +987,31 @@ class Customer:
 
     def reputation(self) -> int:
         """The reputation level of the moment."""
-        levels = [points for _, kind, _, points in self.acts if kind == "reputation"]
+        levels = [act.points for act in self.acts if act.kind == "reputation"]
         return levels[-1] if levels else 0
 
     def standing(self, rule: Rule, day: date) -> int:
         """Points of a state, a level or tenure at the end of a day."""
+        acts = [act for act in self.acts if act.day <= day and self.stands_by(rule, act)]
         if rule.per == "year_since_first_order":
-            started = self.first_order is not None and self.first_order <= day
-            return rule.points * full_years(self.first_order, day) if started else 0
-        acts = [act for act in self.acts if act[0] <= day]
+            return rule.points * full_years(acts[0].day, day) if acts else 0
         if rule.per == "level":
-            levels = [points for _, kind, _, points in acts if kind in rule.on]
-            return rule.points * levels[-1] if levels else 0
+            return rule.points * acts[-1].points if acts else 0
         items = set()
-        for _, kind, item, _ in acts:
+        for act in acts:
+            item = act.item_id if act.item_id is not None else self.book.main_item(act.kind)
             name = item if rule.items else "the one unnamed state"
             if rule.items and item not in rule.items:
                 continue
-            if kind in rule.on:
+            if act.kind in rule.on:
                 items.add(name)
-            elif kind in rule.off:
+            else:
                 items.discard(name)
         return rule.points if items else 0
+
+    def stands_by(self, rule: Rule, act: Event) -> bool:
+        """Whether an act sets or clears what the rule values."""
+        return act.kind in rule.on + rule.off and self.sees(rule, act)
 
     def components_on(self, day: date) -> dict[str, int]:
         """The score's components at the end of a day, from their definition."""
@@ -1016,7 +1020,7 @@ class Customer:
             if award.counts_on(day):
                 total[award.rule.component] += award.points
         for rule in self.book.score_rules:
-            if rule.per in ("state", "level", "year_since_first_order"):
+            if rule.per in STANDING:
                 points = self.standing(rule, day)
                 total[rule.component] += points
                 self.counts["rule", rule.key] += points > 0
@@ -1063,11 +1067,12 @@ class Customer:
 
     def days_of_change(self) -> set[date]:
         """Days on which the value of the score can differ from the day before."""
-        days = {self.first_day} | {act[0] for act in self.acts}
+        days = {self.first_day} | {act.day for act in self.acts}
         for award in self.awards:
-            days |= {award.day, award.ends_on, award.removed_on or award.day}
-        if self.first_order is not None:
-            days |= {add_months(self.first_order, 12 * years) for years in range(0, 120)}
+            days |= {award.day, award.ends_on, award.removed_on or award.day} - {date.max}
+        if any(rule.per == "year_since_first_order" for rule in self.book.score_rules):
+            orders = {act.day for act in self.acts if act.kind == "order"}
+            days |= {add_months(day, 12 * years) for day in orders for years in range(1, 20)}
         return days
 
     def valuations(self, until: datetime) -> dict[date, dict[str, int]]:
