@@ -47,6 +47,7 @@ test:
 
 export: setup
 	@$(BIN)/python tools/notebooks.py export
+	@$(BIN)/python tools/schema.py
 	@$(BIN)/python tools/readme.py
 
 refresh: export

@@ -30,6 +30,8 @@ setup(
     extras_require=extras,
     packages=["loyalty_research", "loyalty_research.data"],
     package_dir={"loyalty_research.data": "data"},
-    package_data={"loyalty_research.data": ["schemes/*.toml", "reference/*.csv", "*/*.json", "*/*.md"]},
+    package_data={
+        "loyalty_research.data": ["schemes/*.toml", "refused/*.toml", "reference/*.csv", "*/*.json", "*/*.md"],
+    },
     zip_safe=False,
 )

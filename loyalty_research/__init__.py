@@ -12,8 +12,10 @@ from types import ModuleType
 # Module -> the names it offers directly on the package. Every module is reachable as lr.<module> too.
 _EXPOSED = {
     "events": "read_events EVENT_KINDS LoyaltyError EventError SchemeError SimulationError EstimationError",
-    "schemes": "list_schemes load_scheme Scheme",
+    "schema": "scheme_schema",
+    "schemes": "list_schemes load_scheme diff Scheme",
     "datasets": "load_cdnow make_events add_confirms",
+    "opening": "Opening",
     "replay": "score ledger assign_tiers replay add_redemptions Replay",
     "results": "Ledger",
     "comparison": "compare Comparison",

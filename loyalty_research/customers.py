@@ -99,7 +99,7 @@ def _lay_names(log: EventLog) -> dict[str, pa.Array]:
 # %% ../nbs/api/04_customers.ipynb #c014
 def _is_ordered(log: EventLog) -> bool:
     """Whether the rows already lie by customer, time and input position; the first rows are asked first."""
-    if log.repeats:
+    if log.repeats or log.orphans:
         return False
     for rows in ('(SELECT customer_id, time, "row" FROM events LIMIT 10000)', "events"):
         if log.connection.sql(
@@ -329,7 +329,7 @@ class Parts:
 
 # %% ../nbs/api/04_customers.ipynb #c034
 @contextmanager
-def open_parts(source: object, rows: int = 1_000_000) -> Iterator[Parts]:
+def open_parts(source: object, rows: int = 1_000_000, on_orphan: str = "error") -> Iterator[Parts]:
     """Check a log and open it as parts of whole customers, out of core where it lies in Parquet files.
 
     Parameters
@@ -338,6 +338,8 @@ def open_parts(source: object, rows: int = 1_000_000) -> Iterator[Parts]:
         Events, one row an act; a path may be a Parquet file, a folder or a glob.
     rows : int, at least 1
         Rows that a part may have, unless a single customer has more.
+    on_orphan : {"error", "drop"}
+        As for `read_events`.
 
     Yields
     ------
@@ -359,7 +361,7 @@ def open_parts(source: object, rows: int = 1_000_000) -> Iterator[Parts]:
     """
     if not isinstance(rows, int) or rows < 1:
         raise EventError(f"rows must be a whole number of at least 1, but {rows!r} was given; give the size of a part.")
-    with open_events(source) as log:
+    with open_events(source, on_orphan) as log:
         ordered = _is_ordered(log)
         ready = _take_ready(log) if ordered else None
         names = _lay_names(log) if ready is None else {

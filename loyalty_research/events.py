@@ -406,10 +406,20 @@ def _raise_found(connection: duckdb.DuckDBPyConnection, query: str, rule: str, t
         offenders = [(row, template.format(*map(_show, values))) for row, *values, _ in found]
         raise EventError(_sentence(rule, offenders, found[0][-1], fix))
 
+# %% ../nbs/api/01_events.ipynb #b387e1ed
+def _drop(connection: duckdb.DuckDBPyConnection, query: str) -> int:
+    """Leave the rows that a query names out of the view `kept`; returns their number."""
+    before, = connection.sql("SELECT count(*) FROM dropped").fetchall()[0]
+    connection.execute(f"INSERT INTO dropped {query}")
+    after, = connection.sql("SELECT count(*) FROM dropped").fetchall()[0]
+    if after > before:
+        connection.execute('CREATE OR REPLACE VIEW kept AS FROM typed ANTI JOIN dropped USING ("row")')
+    return after - before
+
 # %% ../nbs/api/01_events.ipynb #c053
 def _drop_repeats(connection: duckdb.DuckDBPyConnection, profile: _Profile) -> int:
     """Create the view `kept`, `typed` without the repeats of an event_id; returns their number."""
-    connection.execute("CREATE VIEW kept AS FROM typed")
+    connection.execute('CREATE TABLE dropped ("row" BIGINT); CREATE VIEW kept AS FROM typed')
     if not profile.event_ids or not _lay_repeated(connection, "event_id", "event_id IS NOT NULL", profile.event_ids):
         return 0
     content = ", ".join(c for c in EVENT_COLUMNS if c not in ("event_id", "amount", "points", "virtual"))
@@ -422,9 +432,9 @@ def _drop_repeats(connection: duckdb.DuckDBPyConnection, profile: _Profile) -> i
     _raise_found(connection, 'SELECT "row", event_id, first_row FROM repeated WHERE content <> first_content',
                  "an event_id must not stand for two different events", "{} (first in row {})",
                  "give each event its own event_id")
-    connection.execute('CREATE TABLE dropped AS SELECT "row" FROM repeated WHERE "row" > first_row')
-    connection.execute('DROP TABLE repeated; CREATE OR REPLACE VIEW kept AS FROM typed ANTI JOIN dropped USING ("row")')
-    return connection.sql("SELECT count(*) FROM dropped").fetchall()[0][0]
+    repeats = _drop(connection, 'SELECT "row" FROM repeated WHERE "row" > first_row')
+    connection.execute("DROP TABLE repeated")
+    return repeats
 
 # %% ../nbs/api/01_events.ipynb #c055
 def _check_lines(connection: duckdb.DuckDBPyConnection, profile: _Profile) -> None:
@@ -454,6 +464,15 @@ def _check_redeems(connection: duckdb.DuckDBPyConnection) -> None:
                              f'WHERE code IN {_codes(["redeem"])}',
                  "a redeem must name an order of its customer that stands in the table", "order_id {}",
                  "add the order rows or drop the redeem")
+
+# %% ../nbs/api/01_events.ipynb #60402e50
+def _drop_orphans(connection: duckdb.DuckDBPyConnection) -> int:
+    """Leave out returns and exchanges of goods of lines that the log does not hold; returns their number."""
+    orphans = (f'SELECT "row" FROM acts a WHERE code IN {_codes(["return", "goods_exchange"])} AND NOT EXISTS (FROM lines l WHERE '
+               'l.customer_id = a.customer_id AND l.order_id = a.order_id AND (a.item_id IS NULL OR a.item_id = l.item_id))')
+    count = _drop(connection, orphans)
+    connection.execute('DELETE FROM acts WHERE "row" IN (SELECT "row" FROM dropped)')
+    return count
 
 # %% ../nbs/api/01_events.ipynb #c060
 def _lay_verdicts(connection: duckdb.DuckDBPyConnection) -> None:
@@ -524,6 +543,8 @@ class EventLog:
         Number of events, repeats not counted.
     repeats : int
         Rows left out because their event_id and content had occurred before.
+    orphans : int
+        Returns and exchanges of goods left out because the log does not hold their order line.
     last_time : numpy.datetime64 or None
         Latest time of the log, microseconds; None for an empty log.
     types : dict of str to pyarrow.DataType
@@ -539,6 +560,7 @@ class EventLog:
     connection: duckdb.DuckDBPyConnection
     rows: int
     repeats: int
+    orphans: int
     last_time: np.datetime64 | None
     types: Mapping[str, pa.DataType]
     currencies: tuple[str, ...]
@@ -561,7 +583,7 @@ def _arrow_types(types: Mapping[str, str]) -> dict[str, pa.DataType]:
     return {c: fixed.get(_ROLES[c], pa.string() if _family(t) == "string" else pa.int64()) for c, t in types.items()}
 
 # %% ../nbs/api/01_events.ipynb #c068
-def _check_source(connection: duckdb.DuckDBPyConnection, laid: _Source) -> EventLog:
+def _check_source(connection: duckdb.DuckDBPyConnection, laid: _Source, on_orphan: str) -> EventLog:
     """Run every check on a source and lay the view `events`."""
     _check_names(laid.columns)
     types = _lay_given(connection, laid)
@@ -569,10 +591,11 @@ def _check_source(connection: duckdb.DuckDBPyConnection, laid: _Source) -> Event
     _lay_typed(connection, types, present)
     profile = _check_rows(connection, types, laid.columns)
     _check_sums(profile)
-    repeats = _drop_repeats(connection, profile)
+    repeats, orphans = _drop_repeats(connection, profile), 0
     _check_lines(connection, profile)
     if profile.acts:
         _lay_acts(connection)
+        orphans = _drop_orphans(connection) if on_orphan == "drop" else 0
         _check_redeems(connection)
         _check_returns(connection)
         _check_transfers(connection)
@@ -584,18 +607,20 @@ def _check_source(connection: duckdb.DuckDBPyConnection, laid: _Source) -> Event
     currencies = connection.sql(f"SELECT DISTINCT currency FROM events WHERE kind IN {_codes(CURRENCY_KINDS)} "
                                 "AND currency IS NOT NULL ORDER BY 1").fetchall() if profile.currencies else []
     return EventLog(
-        connection=connection, rows=profile.rows - repeats, repeats=repeats,
+        connection=connection, rows=profile.rows - repeats - orphans, repeats=repeats, orphans=orphans,
         last_time=None if profile.last_time is None else np.datetime64(profile.last_time, "us"), types=_arrow_types(types),
         currencies=tuple(c for (c,) in currencies), columns=laid.columns, given=laid.arrow)
 
 # %% ../nbs/api/01_events.ipynb #c069
 @contextmanager
-def _open_source(source: object) -> Iterator[tuple[EventLog, _Source]]:
+def _open_source(source: object, on_orphan: str) -> Iterator[tuple[EventLog, _Source]]:
     """The checked log and where it lies."""
+    if on_orphan not in ("error", "drop"):
+        raise EventError(f"on_orphan must be 'error' or 'drop', but {on_orphan!r} was given; choose one.")
     with tempfile.TemporaryDirectory(prefix="loyalty_events_") as folder, _connect(folder) as connection:
         try:
             laid = _lay_source(connection, source)
-            log = _check_source(connection, laid)
+            log = _check_source(connection, laid, on_orphan)
         except duckdb.Error as error:
             raise EventError(f"the events cannot be read ({str(error).splitlines()[0]}); "
                              "check that the source is a readable table.") from error
@@ -603,13 +628,15 @@ def _open_source(source: object) -> Iterator[tuple[EventLog, _Source]]:
 
 # %% ../nbs/api/01_events.ipynb #c070
 @contextmanager
-def open_events(source: object) -> Iterator[EventLog]:
+def open_events(source: object, on_orphan: str = "error") -> Iterator[EventLog]:
     """Check a log and open it, out of core where it lies in Parquet files.
 
     Parameters
     ----------
     source : DataFrame, object with `__arrow_c_stream__`, str or Path
         Events, one row an act; a path may be a Parquet file, a folder or a glob, read in sorted order of the paths.
+    on_orphan : {"error", "drop"}
+        What to do with a return or an exchange of goods whose order line the log does not hold.
 
     Yields
     ------
@@ -629,7 +656,7 @@ def open_events(source: object) -> Iterator[EventLog]:
     ...     log.rows, log.connection.sql("SELECT kind FROM events").fetchall()
     (1, [(4,)])
     """
-    with _open_source(source) as (log, _):
+    with _open_source(source, on_orphan) as (log, _):
         yield log
 
 # %% ../nbs/api/01_events.ipynb #c074
@@ -652,14 +679,14 @@ def _read_others(log: EventLog, laid: _Source) -> pd.DataFrame:
     else:
         names = ", ".join('"' + laid.columns[i].replace('"', '""') + '"' for i in others) or "NULL"
         table = log.connection.sql(f"SELECT {names} FROM {laid.scan}").to_arrow_table().to_pandas()
-    if log.repeats:
+    if log.repeats or log.orphans:
         kept = np.ones(len(table), bool)
         kept[log.connection.sql('SELECT "row" FROM dropped').to_arrow_table()["row"].to_numpy()] = False
         table = table[kept]
     return table.reset_index(drop=True)
 
 # %% ../nbs/api/01_events.ipynb #c076
-def read_events(source: object) -> pd.DataFrame:
+def read_events(source: object, on_orphan: str = "error") -> pd.DataFrame:
     """Check an event log and return it in canonical types.
 
     Parameters
@@ -667,6 +694,9 @@ def read_events(source: object) -> pd.DataFrame:
     source : DataFrame, object with `__arrow_c_stream__`, str or Path
         Events, one row an act, with at least customer_id, time and kind (and amount where an order or a redeem
         occurs); a path may be a Parquet file, a folder or a glob, read in sorted order of the paths.
+    on_orphan : {"error", "drop"}
+        What to do with a return or an exchange of goods whose order line the table does not hold, as in a log that starts in mid-life;
+        `.attrs["orphans"]` is the number dropped.
 
     Returns
     -------
@@ -688,16 +718,16 @@ def read_events(source: object) -> pd.DataFrame:
     >>> read_events(frame).attrs["repeats"]
     0
     """
-    with _open_source(source) as (log, laid):
+    with _open_source(source, on_orphan) as (log, laid):
         values = {"kind": "code", "amount": "round(amount * 100) / 100", "virtual": "coalesce(virtual, FALSE)"}
         selected = ", ".join(f'{values.get(c, c)} AS "{c}"' for c in laid.columns if c in EVENT_COLUMNS)
-        order = ' ORDER BY "row"' if log.repeats else ""
+        order = ' ORDER BY "row"' if log.repeats or log.orphans else ""
         table = log.connection.sql(f"SELECT {selected} FROM kept{order}").to_arrow_table()
         others = _read_others(log, laid)
         columns = {c: _to_pandas(c, table[c]) for c in table.column_names}
     spare = (others.iloc[:, i] for i in range(others.shape[1]))
     frame = pd.concat([pd.Series(columns[c], name=c) if c in columns else next(spare) for c in laid.columns], axis=1)
-    frame.attrs["repeats"] = log.repeats
+    frame.attrs |= {"repeats": log.repeats, "orphans": log.orphans}
     return frame
 
 # %% ../nbs/api/01_events.ipynb #c083

@@ -6,14 +6,15 @@ __all__ = ['ORDER', 'CONFIRM', 'RETURN', 'GOODS_EXCHANGE', 'REDEEM', 'EXCHANGE',
            'set_off', 'link_line', 'add_line', 'place_order', 'confirm_line', 'skip_confirmed', 'confirm',
            'share_of_line', 'share_of', 'reinstate_line', 'claw_back_line', 'unrate_line', 'order_again',
            'give_back_line', 'next_named', 'is_late', 'refuse_late', 'give_back_goods', 'next_fee_settlement', 'settle',
-           'strike', 'next_due', 'confirm_due', 'tick', 'spend', 'step', 'entries_at_worst', 'has_room']
+           'strike', 'next_due', 'confirm_due', 'tick', 'spend', 'step', 'open_lot', 'open_score', 'open_account',
+           'entries_at_worst', 'has_room']
 
 # %% ../nbs/api/14_machine.ipynb #c002
 from .dates import FIRST_DAY, NEVER
 from .membership import post_fees
-from .points import (ACCRUAL, LATE, NO_LOT, TOO_MANY_KEYS, TOO_MANY_LINES, accrue, claw_back, decline, exchange, exchange_by_itself,
-                                     expire, give_back, next_expiry, order_of, pend, penalise, redeem, release, transfer)
-from .scoring import (LEVEL, TENURE, Event, award, begin_tenure, change_score, count_award, find_line, next_value_day,
+from .points import (ACCRUAL, LATE, NO_LOT, NO_OUTLET, TOO_MANY_KEYS, TOO_MANY_LINES, accrue, add_to_lot, claw_back, decline, exchange, exchange_by_itself,
+                                     expire, give_back, next_expiry, order_of, pend, penalise, post, redeem, release, transfer)
+from .scoring import (LEVEL, TENURE, Event, award, begin_tenure, change_score, count_award, count_trailing, find_line, next_value_day,
                                       post_value, ratio, set_level, set_state, uncount_award, wanted_points)
 from .state import (EARNINGS, KEYS, KIND, LINES, NULL, RATES, ROWS, TAG_LINE, TAG_ORDER, compiled, find_key,
                                     find_or_add_key)
@@ -392,6 +393,52 @@ def step(customer, rules, out, event, now, row):
     if kind != ORDER and not customer.failed:
         set_off(customer, rules, out, event, 0)
     skip_confirmed(customer)
+    exchange_by_itself(customer, rules, out)
+
+# %% ../nbs/api/14_machine.ipynb #5906bb8c
+@compiled
+def open_lot(customer, rules, out, currency, points, accrued_on, expires_on, funder):
+    """Post a lot held at the opening."""
+    purse = customer.purse[currency]
+    purse.last_number += 1
+    purse.active_on = customer.today
+    purse.balance += points
+    lot = customer.scratch
+    lot.number = purse.last_number
+    lot.accrued_on = accrued_on
+    lot.expires_on = expires_on
+    add_to_lot(customer, purse, points, expires_on, lot.number, accrued_on, funder)
+    post(customer, out, currency, ACCRUAL, points, lot, NO_OUTLET, funder, NULL, 0)
+
+# %% ../nbs/api/14_machine.ipynb #2559215d
+@compiled
+def open_score(customer, rules, valued_on, points, standing):
+    """Begin with the components of a score: what stands stays, the rest drops out twelve months after it was valued."""
+    score = customer.score
+    total = 0
+    for i in range(rules.n_components):
+        total += points[i]
+        if standing[i]:
+            score.lifetime[i] += points[i]
+        elif points[i] > 0 and rules.drop_on[valued_on - FIRST_DAY] > customer.today:
+            count_trailing(score, i, rules.drop_on[valued_on - FIRST_DAY], points[i])
+    score.settled = total
+
+# %% ../nbs/api/14_machine.ipynb #d1c27b95
+@compiled
+def open_account(customer, rules, out, opening, number, at):
+    """Begin a customer with the score, the tier and the lots held at an instant, in microseconds."""
+    starts, currency, points, accrued_on, expires_on, funder, valued_on, components, standing, tier = opening
+    customer.today = at // DAY_US
+    customer.now = at
+    customer.row = -1
+    if valued_on[number] != NEVER:
+        open_score(customer, rules, valued_on[number], components[number], standing)
+    customer.score.tier = tier[number]
+    change_score(customer.score, customer.today)
+    for i in range(starts[number], starts[number + 1]):
+        if not customer.failed:
+            open_lot(customer, rules, out, currency[i], points[i], accrued_on[i], expires_on[i], funder[i])
     exchange_by_itself(customer, rules, out)
 
 # %% ../nbs/api/14_machine.ipynb #c039

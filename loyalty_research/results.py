@@ -18,6 +18,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from .customers import Part
@@ -154,8 +155,9 @@ class Folder:
 class Rows:
     """The rows of one kind of result, as parts in order: in memory, or as Parquet files of a folder."""
 
-    def __init__(self, name: str, blank: pa.Table, folder: Folder | None = None):
+    def __init__(self, name: str, blank: pa.Table, folder: Folder | None = None, ordered: bool = True):
         self.name, self.blank, self.folder = name, blank, folder  # `blank` has no rows, but all columns, types and words
+        self.ordered = ordered                                    # whether the parts come in the order of customers
         self._tables: list[pa.Table | Path] = []
 
     def append(self, table: pa.Table) -> None:
@@ -175,8 +177,9 @@ class Rows:
             yield pq.read_table(part, schema=self.blank.schema) if isinstance(part, Path) else part
 
     def frame(self) -> pd.DataFrame:
-        """Return all rows as one frame."""
-        return to_frame(pa.concat_tables([self.blank, *self]))
+        """Return all rows as one frame, by customer."""
+        table = pa.concat_tables([self.blank, *self])
+        return to_frame(table if self.ordered else table.take(pc.sort_indices(table["customer_id"])))
 
 # %% ../nbs/api/15_results.ipynb #c021
 def instant(at, what: str) -> int:

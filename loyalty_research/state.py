@@ -437,7 +437,8 @@ def set_ladders(rules, scheme) -> None:
         row["n_fees"] = len(plan.fees_in_force)
         for fee_row, fee in zip(row["fee"], plan.fees_in_force):
             fee_row["least"], fee_row["fen"] = least_score(fee.above, fee.from_), floor(fee.cny.exact * 100)
-            fee_row["valid_from"], fee_row["valid_until"] = day_or(fee.valid_from, -NEVER), day_or(fee.valid_until, NEVER)
+            fee_row["valid_from"] = max(day_or(fee.valid_from, -NEVER), day_or(scheme.valid_from, -NEVER))
+            fee_row["valid_until"] = min(day_or(fee.valid_until, NEVER), day_or(scheme.valid_until, NEVER))
 
 # %% ../nbs/api/03_state.ipynb #96007f18
 def set_boost(award, boost) -> None:
@@ -487,15 +488,14 @@ def set_entries(rules, scheme, listed: list) -> None:
 # %% ../nbs/api/03_state.ipynb #c048
 def number_slots(rules, scheme) -> None:
     """Give each rate of the score, and each earning of an order line, its place in the line's record."""
-    rates = earnings = 0
-    order = KIND["order"]
+    rates = 0
     for award in rules["award"][: rules["n_awards"]]:
         award["slot"] = -1
         if award["component"] >= 0 and award["per"] == PER.index("amount_rate"):
             award["slot"], rates = rates, rates + 1
     on_orders = sum("order" in rule.on for currency in scheme.currencies for rule in currency.earn)
     fitted(scheme, "score rules with a rate", rates, RATES)
-    fitted(scheme, f"earn rules on {EVENT_KINDS[order]}", on_orders, EARNINGS)
+    fitted(scheme, "earn rules on order", on_orders, EARNINGS)
 
 # %% ../nbs/api/03_state.ipynb #c049
 def compile_rules(scheme) -> np.ndarray:

@@ -1,6 +1,8 @@
 """Settings for all tests: hypothesis draws the same examples on every run."""
+import pytest
 from hypothesis import HealthCheck, settings
 
+pytest.register_assert_rewrite("tests.rules")
 settings.register_profile(
     "repeatable", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True
 )

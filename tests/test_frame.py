@@ -119,8 +119,8 @@ def test_wheel_holds_package_and_data(tmp_path):
     (wheel,) = tmp_path.glob("*.whl")
     held = set(zipfile.ZipFile(wheel).namelist())
     for folder, target in (("loyalty_research", "loyalty_research"), ("data", "loyalty_research/data")):
-        for path in [*(ROOT / folder).rglob("*.py"), *(ROOT / folder).rglob("*.toml"), *(ROOT / folder).rglob("*.csv")]:
-            if path.name != "_modidx.py":
+        for path in (ROOT / folder).rglob("*.*"):
+            if path.suffix in (".py", ".toml", ".csv", ".json") and path.name != "_modidx.py":
                 assert f"{target}/{path.relative_to(ROOT / folder).as_posix()}" in held, f"{path} is not in the wheel"
     assert not [name for name in held if name.startswith(("tests", "nbs", "tools"))]
 

@@ -221,6 +221,7 @@ def period_of(expiry, first, last):
 
 def test_words():
     assert suggest("multipel", ["multiple"]) == "did you mean `multiple`? (known: multiple)"
+    assert suggest("JD", ["jd", "none"]).startswith("did you mean `jd`?")
     assert suggest("x", ["one", "two"]) == "choose from one, two"
     assert suggest("x", EVENT_KINDS).startswith("choose from order, confirm, ") and " more" in suggest("x", EVENT_KINDS)
     assert suggest("x", []) == "there is none to choose from"

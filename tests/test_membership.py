@@ -82,6 +82,11 @@ def test_a_quoted_fee_changes_on_its_date_although_the_score_stands():
     assert quoted(rows, dated(settled="daily"), "2024-12-31") == [("01-05", 99.9), ("03-01", 79.5)]
 
 
+def test_a_scheme_that_is_over_quotes_nothing():
+    fees = [plan_fee(lr.load_scheme("jd_2016"), "plus", [0], at=day).item() for day in ("2017-09-13", "2017-09-14")]
+    assert fees[0] == 149 and math.isnan(fees[1])
+
+
 @pytest.mark.parametrize("until", ["9999-12-31", "2110-12-31", "2111-06-01"])
 def test_a_fee_may_end_after_the_calendar(until):
     """What ends after the calendar ends never; a day without a place in the tables is no address in them."""

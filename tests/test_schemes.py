@@ -3,9 +3,12 @@
 import pickle
 import re
 import tomllib
+from dataclasses import dataclass, replace
 from datetime import date
 from fractions import Fraction
+from html.parser import HTMLParser
 from importlib.resources import files
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,9 +16,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from loyalty_research.events import SchemeError
-from loyalty_research.language import AwardRule, EarnRule, Number, ScoreRule
+from loyalty_research.language import AwardRule, EarnRule, Number, Outlet, ScoreRule
 from loyalty_research.reader import find_lines
-from loyalty_research.schemes import list_schemes, load_scheme
+from loyalty_research.schemes import MARKS, card_html, card_of, card_text, diff, list_schemes, load_scheme, say_number
 
 KEYS = sorted(
     path.name[:-5] for path in files("loyalty_research.data").joinpath("schemes").iterdir() if path.suffix == ".toml"
@@ -913,9 +916,10 @@ def test_not_text(tmp_path):
 @pytest.mark.parametrize(
     ("wanted", "needles"),
     [
-        ("jdd", ["'jdd'", "did you mean `jd`?", "taobao"]),
+        ("jdd", ["'jdd'", "did you mean `jd`?"]),
         ("nowhere/else", ["'nowhere/else'", "path of a .toml file"]),
-        ("nowhere/else.toml", ["else.toml", "cannot be read"]),
+        ("nowhere/else.toml", ["there is no file nowhere/else.toml", "a key of list_schemes"]),
+        ("nowhere/jd.toml", ["there is no file", "did you mean the key `jd`?"]),
         (7, ["int 7", "a key or the path"]),
     ],
 )
@@ -937,3 +941,215 @@ def test_lines_are_found_by_path():
         ("scheme.settled", "settled ="),
     ]:
         assert rows[lines[path] - 1].startswith(shown)
+
+
+# ---------------------------------------------------------------- what differs
+COLUMNS = ["path", "change", "a", "b", "provenance_a", "provenance_b", "origin_a", "origin_b"]
+
+
+@pytest.mark.parametrize(("key", "reading", "choice"), CHOICES)
+def test_diff_is_empty_exactly_where_schemes_are_equal(key, reading, choice):
+    default = SCHEMES[key]
+    other = default.with_readings(**{reading: choice})
+    table = diff(default, other)
+    assert list(table.columns) == COLUMNS and table.empty == (default == other)
+    if not table.empty:
+        assert f"readings.{reading}" in set(table["path"]) and len(table) > 1
+
+
+def test_diff_of_values_can_be_set_again():
+    values = {"confirm.days": 7, RATE: 0.3, "currency.beans.steals": True, "score.rule.login.on": ["login", "share"],
+              "currency.beans.period.0.valid_from": date(2026, 1, 1), "scheme.title": "Cheap"}
+    table = diff("jd", SCHEMES["jd"].with_values(values)).set_index("path")
+    assert dict(table["b"]) == {path: value for path, value in values.items() if "period" not in path}
+    assert dict(table["a"]) == {
+        "confirm.days": 10, RATE: 0.1, "currency.beans.steals": False, "score.rule.login.on": ["login"],
+        "scheme.title": SCHEMES["jd"].title,
+    }
+    assert SCHEMES["jd"].with_values(dict(table["b"])) == SCHEMES["jd"].with_values(values)
+    row = table.loc[RATE]
+    assert (row["change"], row["provenance_a"], row["origin_a"], row["provenance_b"]) == (
+        "changed", "sourced", "F4", "assumed"
+    )
+    assert row["origin_b"] == "set by the user (the file says 0.1, F4) [0.3, 0.3]"
+    assert table.loc["scheme.title", ["provenance_a", "provenance_b", "origin_a"]].isna().all()
+
+
+def test_diff_turned_round_says_the_opposite():
+    there, back = diff("jd", "taobao"), diff(SCHEMES["taobao"], SCHEMES["jd"])
+    assert set(there["path"]) == set(back["path"]) and set(there["change"]) == {"added", "removed", "changed"}
+    turned = back.set_index("path").loc[there["path"]].reset_index()
+    opposite = {"added": "removed", "removed": "added", "changed": "changed"}
+    assert [opposite[change] for change in turned["change"]] == there["change"].tolist()
+    assert turned["a"].tolist() == there["b"].tolist() and turned["origin_b"].equals(there["origin_a"])
+
+
+def test_diff_matches_items_by_name_and_keeps_the_order_of_the_file(load_text):
+    before = load_text(SMALL + COIN)
+    text = SMALL.replace('name = "all"', 'name = "low"\n[[tier]]\nname = "all"\nabove = {value = 5, source = "S1"}')
+    after = load_text(text + COIN.replace("0.01", "0.02") + '[[plan]]\nname = "club"\n')
+    table = diff(before, after)
+    assert table[["path", "change"]].values.tolist() == [
+        ["currency.coin.value_cny", "changed"], ["tier.low.name", "added"], ["tier.low.invited", "added"],
+        ["tier.all.above", "added"], ["plan.club.name", "added"], ["plan.club.title", "added"],
+    ]
+
+
+def test_diff_sees_where_a_number_comes_from_and_not_how_it_is_written(load_text):
+    scheme = load_text(SMALL)
+    assert diff(scheme, load_text(SMALL.replace("value = 7", "value = 7.0"))).empty
+    other = load_text(SMALL.replace('{value = 7, source = "S1"}', '{value = 7, assumed = "a week", range = [5, 9]}'))
+    (row,) = diff(scheme, other).itertuples()
+    assert (row.path, row.change, row.a, row.b, row.provenance_a, row.provenance_b, row.origin_a, row.origin_b) == (
+        "confirm.days", "changed", 7, 7, "sourced", "assumed", "S1", "a week [5, 9]"
+    )
+    written = load_text(SMALL + COIN.replace("expiry", 'rounding = "floor"\ntitle = "coin"\nexpiry'))
+    assert diff(load_text(SMALL + COIN), written).empty, "a default written down is no difference"
+
+
+def test_diff_takes_keys_paths_and_schemes_and_keeps_its_types(tmp_path):
+    path = tmp_path / "mine.toml"
+    path.write_text(TEXTS["jd"].replace("{value = 10, assumed", "{value = 9, assumed", 1), encoding="utf-8")
+    full = diff("jd", path)
+    assert len(full) == 1 and diff(SCHEMES["jd"], str(path)).equals(full)
+    assert diff("jd", "jd").dtypes.equals(full.dtypes) and list(diff("jd", "jd").columns) == COLUMNS
+    assert list(full["change"].cat.categories) == ["added", "removed", "changed"]
+    assert list(full["provenance_a"].cat.categories) == list(MARKS)
+
+
+@pytest.mark.parametrize(
+    ("pair", "needles"),
+    [
+        (("jdd", "jd"), ["'jdd'", "did you mean `jd`?"]),
+        (("jd", 7), ["b is int", "a key of list_schemes", "a Scheme"]),
+        ((SCHEMES["jd"].parameters, "jd"), ["a is DataFrame"]),
+        (("jd", None), ["b is NoneType"]),
+        (("jd", Path("nowhere.toml")), ["there is no file nowhere.toml"]),
+    ],
+)
+def test_diff_refuses_what_is_no_scheme(pair, needles):
+    with pytest.raises(SchemeError) as caught:
+        diff(*pair)
+    for needle in needles:
+        assert needle in str(caught.value)
+
+
+def test_missing_file_names_a_near_one(tmp_path):
+    (tmp_path / "cheap.toml").write_text(SMALL, encoding="utf-8")
+    assert "did you mean `cheap.toml`?" in message_of(load_scheme, tmp_path / "cheep.toml")
+
+
+# ---------------------------------------------------------------- the card
+FEATURES = load_scheme(Path(__file__).parent / "oracle" / "features.toml")
+CARDS = {**SCHEMES, "features": FEATURES}
+
+
+class Cells(HTMLParser):
+    """The texts of the captions and cells of a page, and its tags."""
+
+    def __init__(self, page: str):
+        super().__init__()
+        self.texts, self.tags = [], []
+        self.feed(page)
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append(f"<{tag}")
+        if tag in ("caption", "th", "td"):
+            self.texts.append("")
+
+    def handle_endtag(self, tag):
+        self.tags.append(f"/{tag}")
+
+    def handle_data(self, data):
+        self.texts[-1] += data
+
+
+@pytest.mark.parametrize("key", CARDS)
+def test_card_shows_every_number_with_its_mark(key):
+    scheme = CARDS[key]
+    shown = " ".join(text for part in card_of(scheme) for text in (part.title, *(c for row in part.rows for c in row)))
+    numbers = set(re.findall(r"[~^]?[\d,.]*\d", shown))
+    for path, unit, number in scheme._numbers:
+        assert re.match(r"[~^]?[\d,.]+", say_number(number, unit))[0] in numbers, path
+
+
+@pytest.mark.parametrize("key", CARDS)
+def test_text_and_html_lay_out_the_same_sections_within_100_columns(key):
+    scheme = CARDS[key]
+    sections = card_of(scheme)
+    text = str(scheme)
+    assert text == card_text(sections) and max(map(len, text.splitlines())) <= 100
+    assert not re.search(r"\bNone\b|Number\(|=\d|[{}]", text), text
+    page = Cells(scheme._repr_html_())
+    assert page.texts == [cell for part in sections for cell in (part.title, *(c for row in part.rows for c in row))]
+    assert set(page.tags) <= {f"{end}{tag}" for end in "</" for tag in "div table caption tbody tr th td".split()}
+    assert page.tags.count("<td") == page.tags.count("/td") and "color:#" not in scheme._repr_html_()
+    squeezed = re.sub(r"\s+", "", text)
+    for part in sections:
+        assert re.sub(r"\s+", "", part.title) in squeezed
+
+
+def test_card_tells_what_a_reader_wants_at_a_glance():
+    text = re.sub(r"\s+", " ", str(SCHEMES["jd"]))
+    for words in (
+        "JD: Jingxiang score, beans, PLUS key jd operator JD.com", "scored daily settled on day 2 of each month",
+        "X28 confirm when receipt is confirmed", "Score: activity login ~1 point at most ~1 a day, ~31 a month",
+        "tenure order: 20 points a year since the first kept for good order",
+        "value 0.01 CNY per point", "expires at the end of the next year if earned until 2025-12-31",
+        "expires 180 days after earning if earned from 2026-01-01", "earn: purchase order: 0.1 points per CNY",
+        "spend: exchange for scores from 20,000", "none up to 200 privileged above 200 PLUS with part of the fee cut",
+        "fee score above ~10,000 158 CNY", "benefit five free deliveries a month", "confirm ~10 days after the order",
+    ):
+        assert words in text, words
+    assert "cap_order" not in text and "spend: order in multiples of 1,000 points" in text
+
+
+def test_a_star_marks_a_reading_that_is_not_the_one_of_the_file(load_text):
+    assert "*" not in str(SCHEMES["jd"])
+    other = SCHEMES["jd"].with_readings(X15="value")
+    assert re.search(r"^  X15 \*   value \(file: beans\)  10 beans a CNY", str(other), re.MULTILINE)
+    assert "*" not in str(load_text(other.to_toml())), "the file that it writes has that reading"
+    from_file = load_text(TEXTS["jd"].replace('X15 = "beans"', 'X15 = "value"', 1))
+    assert "*" not in str(from_file) and "X15 *" in str(from_file.with_readings(X15="beans"))
+
+
+def test_a_key_that_the_card_does_not_know_shows_its_name():
+    @dataclass(frozen=True, kw_only=True)
+    class Extended(Outlet):
+        weekly_limit: Number | None = None
+        fresh: bool = False
+        colours: tuple[str, ...] = ()
+
+    (beans,) = SCHEMES["jd"].currencies
+    limit = Number(value=3, fitted="x")
+    gift = Extended(name="gift", source="F12", weekly_limit=limit, fresh=True, colours=("red", "blue"))
+    scheme = replace(SCHEMES["jd"], currencies=(replace(beans, outlets=(gift,)),))
+    assert "spend: gift for any score weekly limit ^3; fresh; colours red, blue" in re.sub(r"\s+", " ", str(scheme))
+    dull = replace(gift, weekly_limit=None, fresh=False, colours=())
+    assert "weekly" not in str(replace(scheme, currencies=(replace(beans, outlets=(dull,)),)))
+
+
+def test_card_of_odd_texts(load_text):
+    title = "<script>alert(1)</script> & " + "x" * 150
+    scheme = SCHEMES["jd"].with_values({"scheme.title": title, "benefit.gift_pack.title": "<b>pack</b>"})
+    page = scheme._repr_html_()
+    assert "<script" not in page and "<b>" not in page and "&lt;script&gt;alert(1)&lt;/script&gt; &amp; " in page
+    assert max(map(len, str(scheme).splitlines())) <= 100
+    assert str(load_text(SMALL)).startswith("Small\n  key       small\n") and card_html([]) == "<div></div>"
+    assert repr(scheme).startswith("Scheme('jd', ") and "\n" not in repr(scheme)
+
+
+@pytest.mark.parametrize(
+    ("value", "unit", "text"),
+    [
+        (1, "points", "1 point"), (1000, "points", "1,000 points"), (0.1, "points per CNY", "0.1 points per CNY"),
+        (0.125, "share", "12.5%"), (1, "share", "100%"), (0.05, "share per level", "5% per level"),
+        (200, "score", "200"), (0.5, "score per score", "0.5"), (10.0, "days", "10 days"),
+        (1e-9, "CNY per point", "0.000000001 CNY per point"),
+        (1e12, "CNY", "1,000,000,000,000 CNY"), (0, "points", "0 points"),
+    ],
+)
+def test_numbers_in_words(value, unit, text):
+    assert say_number(Number(value=value, source="S1"), unit) == text
+    assert say_number(Number(value=value, assumed="x", range=(0, 1e12)), unit) == f"~{text}"
+    assert say_number(Number(value=value, fitted="x"), unit) == f"^{text}"

@@ -2,7 +2,7 @@
 
 Notebooks are copied to build/docs/source with nbdev's directives turned into MyST-NB tags: a study from
 _study/ when its last run is of the present source, everything else from nbs/. A reference page a
-module is written beside them, and Sphinx builds the whole with warnings as errors.
+module and the pages of provenance are written beside them, and Sphinx builds the whole with warnings as errors.
 """
 import ast
 import os
@@ -13,6 +13,7 @@ import sys
 from pathlib import Path
 
 import nbformat
+from provenance import write_pages
 
 ROOT = Path(__file__).resolve().parent.parent
 BUILD = ROOT / "build" / "docs"
@@ -29,7 +30,8 @@ TAGS = {  # nbdev directive -> MyST-NB cell tag
     "code": "hide-input",  # code-fold: true
 }
 DIRECTIVE = re.compile(r"^\s*#\s*\|\s*(\w+).*\n?", re.MULTILINE)
-SECTIONS = {"studies": "Studies", "guides": "Guides", "api": "How it works", "reference": "Reference"}
+SECTIONS = {"studies": "Studies", "guides": "Guides", "api": "How it works", "reference": "Reference",
+            "provenance": "Provenance"}
 
 
 def defined_names(source: str) -> list[str]:
@@ -175,6 +177,7 @@ def main() -> int:
     SOURCE.mkdir(parents=True)
     pages = copy_notebooks()
     pages["reference"] = write_reference()
+    pages["provenance"] = write_pages(SOURCE / "provenance")
     write_index(pages)
     return build()
 

@@ -95,16 +95,16 @@ def check_answers(folder: Path) -> dict:
     return {"cpu": 0, "wall": 0, "facts": {"compared": {name: len(table) for name, table in ours.items()}}}
 
 
-def measure_replay(folder: Path, log: str, empty: bool = False) -> dict:
+def measure_replay(folder: Path, log: str, empty: bool = False, scheme: str = "jd") -> dict:
     """Replay a Parquet log and leave the results as parts; with `empty`, the steps do nothing."""
     import loyalty_research as lr
 
     if empty:
         empty_steps()
-    jd = lr.load_scheme("jd")
-    lr.replay(lr.make_events(50, START, DAYS), jd)                # loads or compiles the steps
+    scheme = lr.load_scheme(scheme)
+    lr.replay(lr.make_events(50, START, DAYS), scheme)            # loads or compiles the steps
     begin = clock()
-    result = lr.replay(folder / log, jd)
+    result = lr.replay(folder / log, scheme)
     took = taken(begin)
     rows = {"entries": result.ledger.rows, **result.rows}
     took["facts"] = {name: sum(table.num_rows for table in parts) for name, parts in rows.items()}
@@ -291,6 +291,19 @@ def bench_log(table: Table, folder: Path, log: str, repeat: int) -> None:
         table.row(name, figure, ratio, "replay takes at most 3 x", ratio <= 3)
 
 
+def scheme_keys() -> list[str]:
+    """Return the keys of the packaged schemes, without importing the package."""
+    return sorted(path.stem for path in (HERE.parents[1] / "data" / "schemes").glob("*.toml"))
+
+
+def bench_schemes(table: Table, folder: Path, repeat: int) -> None:
+    """Rows of every scheme on the same Parquet log: none costs more than twice what jd costs."""
+    figures = {key: run(folder, "replay", repeat=repeat, log="by_customer.parquet", scheme=key) for key in scheme_keys()}
+    for key, figure in figures.items():
+        ratio = figure.cpu / figures["jd"].cpu
+        table.row(f"replay {key}", figure, ratio, "at most 2 x jd", ratio <= 2)
+
+
 def bench_memory(table: Table, folder: Path, repeat: int) -> None:
     """Rows of one thread in memory."""
     package = run(folder, "memory", repeat=repeat, how="package")
@@ -338,6 +351,8 @@ def main() -> None:
         bench_log(table, folder, "by_customer.parquet", given.repeat)
         table.heading("Out of core, the same rows by time (all customers interleaved)")
         bench_log(table, folder, "by_time.parquet", given.repeat)
+        table.heading("Every scheme, the log by customer and time")
+        bench_schemes(table, folder, given.repeat)
         acts = f"{facts['memory_rows']:,} acts"
         table.heading(f"In memory, one thread, {acts} of the kinds that pandas can express; three equal answers")
         bench_memory(table, folder, given.repeat)
