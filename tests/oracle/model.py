@@ -13,6 +13,7 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time, timedelta
 from fractions import Fraction
+from functools import cache
 
 ENTRY_COLUMNS = ["customer_id", "currency", "time", "entry", "points", "lot_id", "accrued_on", "expires_on",
                  "outlet", "funded_by", "order_id", "event_id", "balance"]
@@ -21,7 +22,8 @@ TIER_COLUMNS = ["customer_id", "settled_on", "tier", "change"]
 FEE_COLUMNS = ["customer_id", "settled_on", "plan", "fee_cny"]
 ONE_DAY = timedelta(days=1)
 OUTLETS_OF_EXCHANGE = ("coupon", "lottery", "external", "exchange")
-ACTS_ON_ONE_CURRENCY = ("redeem", "grant", "penalty", "exchange", "courier_gift")
+STANDING = ("state", "level", "year_since_first_order")       # valued day by day, not awarded
+ACTIVITY = ("accrual", "transfer_in", "redemption", "reinstatement")
 
 
 @dataclass
@@ -54,13 +56,20 @@ def full_years(first: date, day: date) -> int:
 
 def is_due(rhythm: str, day: date) -> bool:
     """Whether "daily" or "monthly:8" falls on this day."""
-    return rhythm == "daily" or day.day == int(rhythm.removeprefix("monthly:"))
+    return rhythm == "daily" or rhythm == f"monthly:{day.day}"
 
 
 def last_due(rhythm: str, day: date) -> date:
     """The last such day on or before this one."""
     while not is_due(rhythm, day):
         day -= ONE_DAY
+    return day
+
+
+def first_due(rhythm: str, day: date) -> date:
+    """The first such day on or after this one."""
+    while not is_due(rhythm, day):
+        day += ONE_DAY
     return day
 
 
@@ -72,7 +81,7 @@ def holds(table: dict, day: date) -> bool:
 def expiry_date(expiry: dict, accrued_on: date) -> date | None:
     """The last day of a lot accrued on this day; None for a lot without end."""
     kind = expiry["kind"]
-    if kind == "never":
+    if kind in ("never", "inactivity_days"):
         return None
     if kind == "end_of_next_year":
         return date(accrued_on.year + 1, 12, 31)
@@ -95,8 +104,12 @@ def expiry_date(expiry: dict, accrued_on: date) -> date | None:
 
 def exact(number: dict | int | float) -> Fraction:
     """A number of the file as an exact decimal."""
-    value = number["value"] if isinstance(number, dict) else number
-    return Fraction(value) if isinstance(value, int) else Fraction(repr(value))
+    return decimal(repr(number["value"] if isinstance(number, dict) else number))
+
+
+@cache
+def decimal(text: str) -> Fraction:
+    return Fraction(text)
 
 
 def whole(number) -> int | None:
@@ -108,21 +121,44 @@ def whole(number) -> int | None:
     return int(value)
 
 
-def put(scheme: dict, path: str, value) -> None:
-    """Set one value in place: a number keeps its provenance, anything else is replaced."""
+def step_down(node: dict | list, part: str):
+    """What a table holds under a key, or a list under a name or a place."""
+    if isinstance(node, dict):
+        return node[part]
+    named = [item for item in node if item.get("name") == part]
+    return named[0] if named else node[int(part)]
+
+
+def parent_of(scheme: dict, path: str) -> tuple[dict | list, str]:
+    """The table or list that holds what stands at a path, and the last part of the path."""
     *parents, last = path.split(".")
     node = scheme
     for part in parents:
-        if isinstance(node, list):
-            named = [item for item in node if item.get("name") == part]
-            node = named[0] if named else node[int(part)]
-        else:
-            node = node[part]
+        node = step_down(node, part)
+    return node, last
+
+
+def put(scheme: dict, path: str, value) -> None:
+    """Set one value in place: a number keeps its provenance, anything else is replaced."""
+    node, last = parent_of(scheme, path)
     old = node.get(last)
     if isinstance(old, dict) and "value" in old and not isinstance(value, dict):
         old["value"] = value
     else:
         node[last] = value
+
+
+def take_out(scheme: dict, paths: list[str]) -> None:
+    """Remove what stands at these paths; all are found before the first is removed."""
+    found = []
+    for path in paths:
+        node, last = parent_of(scheme, path)
+        found.append((node, last, step_down(node, last)))
+    for node, last, what in found:
+        if isinstance(node, dict):
+            del node[last]
+        else:
+            node[:] = [item for item in node if item is not what]
 
 
 def apply_readings(scheme: dict, choices: dict[str, str]) -> dict:
@@ -132,8 +168,10 @@ def apply_readings(scheme: dict, choices: dict[str, str]) -> dict:
         names = [choice["name"] for choice in reading["choice"]]
         chosen = choices.get(reading["id"], names[0])
         scheme["readings"][reading["id"]] = chosen
-        for path, value in reading["choice"][names.index(chosen)].get("set", {}).items():
+        choice = reading["choice"][names.index(chosen)]
+        for path, value in choice.get("set", {}).items():
             put(scheme, path, value)
+        take_out(scheme, choice.get("unset", []))
     assert set(choices) <= set(scheme.get("readings", {})), choices
     return scheme
 
@@ -187,6 +225,7 @@ class Book:
         self.scheme = scheme
         self.readings = scheme.get("readings", {})
         self.scored, self.settled = scheme["scheme"]["scored"], scheme["scheme"]["settled"]
+        self.last_day = scheme["scheme"].get("valid_until", date.max)
         self.window_days = whole(scheme["returns"]["window_days"])
         goods_exchange = scheme["returns"].get("goods_exchange", "return_and_order")
         self.exchange_is_return = goods_exchange == "return_and_order"
@@ -199,7 +238,7 @@ class Book:
         self.score_rules = [Rule(table, f"score.{table['name']}", "floor") for table in score.get("rule", [])]
         self.kinds_of_standing = {"reputation"}
         for rule in self.score_rules:
-            if rule.per in ("state", "level"):
+            if rule.per in STANDING:
                 self.kinds_of_standing |= {*rule.on, *rule.off}
         self.currencies = scheme.get("currency", [])
         self.earn_rules = {}
@@ -208,6 +247,15 @@ class Book:
             self.earn_rules[name] = [Rule(table, f"{name}.{table['name']}", rounding)
                                      for table in currency.get("earn", [])]
         self.tiers, self.plans = scheme.get("tier", []), scheme.get("plan", [])
+        self.ladder = [tier for tier in self.tiers if not tier.get("invited")]
+
+        fees = [fee for plan in self.plans for fee in plan.get("fee", [])]
+        self.fee_dates = {fee["valid_from"] for fee in fees if "valid_from" in fee}
+        self.fee_dates |= {fee["valid_until"] + ONE_DAY for fee in fees if "valid_until" in fee}
+
+    def is_open(self, day: date) -> bool:
+        """Whether the scheme itself holds on this day."""
+        return holds(self.scheme["scheme"], day)
 
     def main_item(self, kind: str) -> str | None:
         """The item that an account act without one names."""
@@ -236,9 +284,8 @@ class Event:
     points: int
     event_id: object
 
-    @property
-    def day(self) -> date:
-        return self.time.date()
+    def __post_init__(self):
+        self.day = self.time.date()
 
     @property
     def cny(self) -> Fraction:
@@ -335,6 +382,10 @@ class Purse:
         self.currency, self.name = currency, currency["name"]
         self.lots: list[Lot] = []
         self.deficit = 0
+        self.last_active: date | None = None
+        self.days_idle = None
+        if currency["expiry"]["kind"] == "inactivity_days":
+            self.days_idle = whole(currency["expiry"]["days"])
         self.redemptions: dict[object, list[Redemption]] = defaultdict(list)
 
     @property
@@ -345,6 +396,18 @@ class Purse:
         """Lots with points, soonest expiry first, then oldest."""
         return sorted((lot for lot in self.lots if lot.points > 0),
                       key=lambda lot: (lot.expires_on or date.max, lot.lot_id))
+
+    def expired_on(self, day: date) -> list[Lot]:
+        """Lots whose last day is over at 00:00 of this day, or all lots of an account idle for too long."""
+        if self.days_idle is not None:
+            idle = self.last_active is not None and (day - self.last_active).days > self.days_idle
+            return self.queue() if idle else []
+        return [lot for lot in self.queue() if lot.expires_on is not None and lot.expires_on < day]
+
+    def automatic_outlet(self) -> dict | None:
+        """The outlet at which points are spent by themselves."""
+        return next((outlet for outlet in self.currency.get("outlet", [])
+                     if outlet.get("automatic") and outlet.get("offered", True)), None)
 
     def expiry_of(self, day: date) -> date | None:
         """The last day of a lot accrued on this day, by the rule valid then."""
@@ -362,13 +425,13 @@ class Customer:
         self.purses = [Purse(currency) for currency in book.currencies]
         self.lines: list[Line] = []
         self.awards: list[Award] = []
-        self.acts: list[tuple[date, str, object, int]] = []      # acts that set states and levels
-        self.first_order: date | None = None
+        self.acts: list[Event] = []                              # acts that start tenure, set states and levels
         self.seen: dict[str, list[Event]] = defaultdict(list)    # by rule: what it has seen
         self.used: Counter = Counter()                           # by rule, cap and period: points awarded
         self.entries: list[dict] = []
         self.declined: list[dict] = []
         self.due: set[date] = set()                              # midnights at which time alone may act
+        self.struck: dict[date, int] = {}                        # by settlement day: the score
         self.today = self.first_day = events[0].day
 
     # --- time
@@ -378,6 +441,7 @@ class Customer:
         for event in self.events:
             self.pass_time(event.day)
             self.act(event)
+            self.spend_by_itself(event.time, event.event_id, "by event")
         self.pass_time(until.date())
 
     def pass_time(self, day: date) -> None:
@@ -389,16 +453,17 @@ class Customer:
         self.today = day
 
     def midnight(self) -> None:
-        """What time alone brings at 00:00: expiries of every currency, then automatic confirmations."""
+        """What time alone brings at 00:00: expiries, automatic confirmations, points spent by themselves."""
         now = datetime.combine(self.today, time())
         for purse in self.purses:
-            for lot in purse.queue():
-                if lot.expires_on is not None and lot.expires_on < self.today:
-                    points, lot.points = lot.points, 0
-                    self.post(purse, now, "expiry", -points, lot=lot)
+            for lot in purse.expired_on(self.today):
+                points, lot.points = lot.points, 0
+                self.post(purse, now, "expiry", -points, lot=lot)
+                self.counts["inactivity", purse.name] += lot.expires_on is None
         for line in self.lines:
             if line.event.day + timedelta(days=self.book.confirm_days) == self.today:
                 self.confirm(line, now, event_id=None, how="automatic")
+        self.spend_by_itself(now, None, "at midnight")
 
     def act(self, event: Event) -> None:
         """One event."""
@@ -416,21 +481,25 @@ class Customer:
 
     def award(self, rule: Rule, event: Event, boost: Fraction = Fraction(0)) -> int:
         """Points of one rule for one event, under its caps."""
-        if not self.sees(rule, event):
+        if event.kind not in rule.on or not self.sees(rule, event):
             return 0
-        points = self.before_caps(rule, event) if holds(rule.table, event.day) else 0
+        points = self.before_caps(rule, event)
         self.seen[rule.key].append(event)
-        boosted = points * (1 + boost) // 1
+        boosted = self.rounded(rule, points * (1 + boost)) if boost else points
         if boosted != points:
-            self.decided("X30")
-        granted = self.under_caps(rule, int(boosted), event)
+            self.decided("X30", rule.component is not None)
+            self.counts["boost", rule.key] += 1
+        granted = self.under_caps(rule, boosted, event)
         if granted:
             self.counts["rule", rule.key] += 1
         return granted
 
     def sees(self, rule: Rule, event: Event) -> bool:
-        """Whether the rule looks at this row at all."""
-        if event.kind not in rule.on:
+        """Whether the rule looks at a row of its kinds at all: what it does not see, it does not remember."""
+        if not self.book.is_open(event.day):
+            self.counts["scheme dates", "outside", rule.key] += 1
+            return False
+        if not holds(rule.table, event.day):
             return False
         channel = event.channel or (self.book.channels or [None])[0]
         if "channels" in rule.table and channel not in rule.table["channels"]:
@@ -465,6 +534,19 @@ class Customer:
             return self.streak(rule, event, days)
         assert rule.per == "amount", rule.per
         return self.by_line_amount(rule, event)
+
+    def tier_boost(self, rule: Rule, day: date) -> Fraction:
+        """What the tier in force adds to an award, as a share of it."""
+        if "boost_by_tier" not in rule.table:
+            return Fraction(0)
+        return exact(rule.table["boost_by_tier"]) * self.tier_number(day)
+
+    def tier_number(self, day: date) -> int:
+        """The place of the tier in force on the ladder without invitation; 0 before any settlement."""
+        settled_on = self.settled_before(day)
+        if settled_on is None:
+            return 0
+        return self.book.ladder.index(highest_step(self.book.ladder, self.score_settled_on(settled_on)))
 
     def rounded(self, rule: Rule, points: Fraction) -> int:
         floor, half_even = points // 1, round(points)
@@ -531,7 +613,7 @@ class Customer:
         self.score_line(line)
         for purse in self.purses:
             for rule in self.book.earn_rules[purse.name]:
-                points = self.award(rule, event)
+                points = self.award(rule, event, self.tier_boost(rule, event.day))
                 if points:
                     self.earn_by_line(line, purse, rule, points)
 
@@ -692,6 +774,10 @@ class Customer:
             "funded_by": funder or lot.funder, "order_id": order_id, "event_id": event_id,
             "balance": purse.balance})
         self.counts["entry", purse.name, entry] += 1
+        if entry in ACTIVITY:
+            purse.last_active = now.date()
+            if purse.days_idle is not None:
+                self.due.add(now.date() + timedelta(days=purse.days_idle) + ONE_DAY)
         if outlet is not None:
             self.counts["outlet", purse.name, outlet] += 1
 
@@ -731,6 +817,11 @@ class Customer:
         return lot
 
     def take(self, purse: Purse, event: Event, entry: str, points: int, funder=None, outlet=None):
+        """Points go out for an event."""
+        return self.take_at(purse, event.time, entry, points, funder=funder, outlet=outlet,
+                            order_id=event.order_id, event_id=event.event_id)
+
+    def take_at(self, purse: Purse, now: datetime, entry: str, points: int, **cells):
         """Points go out, soonest expiry first, one row a lot; what each lot gave."""
         parts = []
         for lot in purse.queue():
@@ -739,17 +830,16 @@ class Customer:
                 lot.points -= taken
                 points -= taken
                 parts.append((lot, taken))
-                self.post(purse, event.time, entry, -taken, lot=lot, funder=funder, outlet=outlet,
-                          order_id=event.order_id, event_id=event.event_id)
+                self.post(purse, now, entry, -taken, lot=lot, **cells)
         return parts
 
     def earn_by_act(self, event: Event) -> None:
-        """Points for an act that is no order line."""
+        """Points for an act that is no order line; points given are of the currency that the row names."""
         for purse in self.purses:
-            if event.kind in ACTS_ON_ONE_CURRENCY and purse is not self.purse_of(event):
-                continue
             for rule in self.book.earn_rules[purse.name]:
-                points = self.award(rule, event)
+                if rule.per == "given" and purse is not self.purse_of(event):
+                    continue
+                points = self.award(rule, event, self.tier_boost(rule, event.day))
                 if points:
                     self.accrue(purse, event.time, "accrual", points, rule.funder, event.order_id,
                                 event.event_id)
@@ -761,11 +851,11 @@ class Customer:
             return
         rules = purse.currency.get("redeem")
         shops = {shop["name"]: shop for shop in (rules or {}).get("shop", [])}
-        if rules is None or (event.shop in shops and exact(shops[event.shop]["cap_order"]) == 0):
+        cap = shops.get(event.shop, rules or {}).get("cap_order")
+        if rules is None or (cap is not None and exact(cap) == 0):
             if event.points:
                 self.decline(purse, event, event.points, "not_offered")
             return
-        cap = shops.get(event.shop, rules).get("cap_order")
         if event.shop in shops:
             self.counts["redeem at shop", event.shop] += 1
         earlier = purse.redemptions[event.order_id]
@@ -798,13 +888,43 @@ class Customer:
         self.decided("X12", purse.name == "coins" and name in ("lottery", "exchange"))
         if outlet is None or not outlet.get("offered", True):
             self.decline(purse, event, event.points, "not_offered")
-        elif "gate" in outlet and not reached(outlet["gate"], self.settled_score(event.day)):
+        elif not self.gate_is_open(outlet, event.day):
             self.decline(purse, event, event.points, "gate")
+        elif "price" in outlet and event.points % whole(outlet["price"]):
+            self.decline(purse, event, event.points, "multiple")
         elif event.points > purse.balance:
             self.decline(purse, event, event.points, "balance")
         else:
             self.counts["gate passed", name] += "gate" in outlet
             self.take(purse, event, "redemption", event.points, outlet=name)
+
+    def gate_is_open(self, outlet: dict, day: date) -> bool:
+        return "gate" not in outlet or reached(outlet["gate"], self.settled_score(day))
+
+    def spend_by_itself(self, now: datetime, event_id, how: str) -> None:
+        """Automatic outlets: as many pieces as the balance pays for, where the gate is open."""
+        for purse in self.purses:
+            outlet = purse.automatic_outlet()
+            if outlet is None:
+                continue
+            price = whole(outlet["price"])
+            pieces = max(purse.balance, 0) // price
+            if not pieces:
+                continue
+            if self.gate_is_open(outlet, now.date()):
+                self.take_at(purse, now, "redemption", pieces * price, outlet=outlet["name"],
+                             event_id=event_id)
+                self.counts["automatic", purse.name, how] += 1
+            else:
+                self.counts["automatic", purse.name, "gate shut"] += 1
+                self.look_again()
+
+    def look_again(self) -> None:
+        """A gate is shut: it may open at the midnight after the next settlement of another score."""
+        settled_on = last_due(self.book.settled, self.today - ONE_DAY)
+        coming = [day for day in self.days_of_change() if day > settled_on]
+        if coming:
+            self.due.add(first_due(self.book.settled, max(min(coming), self.today)) + ONE_DAY)
 
     def punish(self, event: Event) -> None:
         """A penalty: at most the balance."""
@@ -841,21 +961,23 @@ class Customer:
     def score_line(self, line: Line) -> None:
         if not self.in_scope(line.event):
             return
-        self.first_order = self.first_order or line.event.day
+        self.remember(line.event)
         line.awards = [award for award in self.score_awards(line.event) if award.rule.per == "amount_rate"]
 
     def score_act(self, event: Event) -> None:
         if self.in_scope(event):
-            item = self.book.main_item(event.kind) if event.item_id is None else event.item_id
-            if event.kind in self.book.kinds_of_standing:
-                self.acts.append((event.day, event.kind, item, event.points))
+            self.remember(event)
             self.score_awards(event)
+
+    def remember(self, event: Event) -> None:
+        if event.kind in self.book.kinds_of_standing:
+            self.acts.append(event)
 
     def score_awards(self, event: Event) -> list[Award]:
         """Awards of all rules for one event; states, levels and tenure are no awards."""
         awards = []
         for rule in self.book.score_rules:
-            if event.kind in rule.on and rule.per not in ("state", "level", "year_since_first_order"):
+            if event.kind in rule.on and rule.per not in STANDING:
                 boost = exact(self.book.component[rule.component].get("boost_by_level", 0))
                 points = self.award(rule, event, boost * self.reputation())
                 if points:
@@ -865,28 +987,31 @@ class Customer:
 
     def reputation(self) -> int:
         """The reputation level of the moment."""
-        levels = [points for _, kind, _, points in self.acts if kind == "reputation"]
+        levels = [act.points for act in self.acts if act.kind == "reputation"]
         return levels[-1] if levels else 0
 
     def standing(self, rule: Rule, day: date) -> int:
         """Points of a state, a level or tenure at the end of a day."""
+        acts = [act for act in self.acts if act.day <= day and self.stands_by(rule, act)]
         if rule.per == "year_since_first_order":
-            started = self.first_order is not None and self.first_order <= day
-            return rule.points * full_years(self.first_order, day) if started else 0
-        acts = [act for act in self.acts if act[0] <= day]
+            return rule.points * full_years(acts[0].day, day) if acts else 0
         if rule.per == "level":
-            levels = [points for _, kind, _, points in acts if kind in rule.on]
-            return rule.points * levels[-1] if levels else 0
+            return rule.points * acts[-1].points if acts else 0
         items = set()
-        for _, kind, item, _ in acts:
+        for act in acts:
+            item = act.item_id if act.item_id is not None else self.book.main_item(act.kind)
             name = item if rule.items else "the one unnamed state"
             if rule.items and item not in rule.items:
                 continue
-            if kind in rule.on:
+            if act.kind in rule.on:
                 items.add(name)
-            elif kind in rule.off:
+            else:
                 items.discard(name)
         return rule.points if items else 0
+
+    def stands_by(self, rule: Rule, act: Event) -> bool:
+        """Whether an act sets or clears what the rule values."""
+        return act.kind in rule.on + rule.off and self.sees(rule, act)
 
     def components_on(self, day: date) -> dict[str, int]:
         """The score's components at the end of a day, from their definition."""
@@ -895,7 +1020,7 @@ class Customer:
             if award.counts_on(day):
                 total[award.rule.component] += award.points
         for rule in self.book.score_rules:
-            if rule.per in ("state", "level", "year_since_first_order"):
+            if rule.per in STANDING:
                 points = self.standing(rule, day)
                 total[rule.component] += points
                 self.counts["rule", rule.key] += points > 0
@@ -924,32 +1049,41 @@ class Customer:
     def score_on(self, day: date) -> int:
         return sum(self.components_on(day).values())
 
+    def settled_before(self, day: date) -> date | None:
+        """The last settlement struck before 00:00 of this day."""
+        settled_on = last_due(self.book.settled, min(day - ONE_DAY, self.book.last_day))
+        return settled_on if settled_on >= self.first_day else None
+
     def settled_score(self, day: date) -> int:
-        """The score settled last before 00:00 of this day; 0 before any settlement."""
-        settled_on = last_due(self.book.settled, day - ONE_DAY)
-        return self.score_on(settled_on) if settled_on >= self.first_day else 0
+        """The settled score in force on this day; 0 before any settlement."""
+        settled_on = self.settled_before(day)
+        return 0 if settled_on is None else self.score_settled_on(settled_on)
+
+    def score_settled_on(self, day: date) -> int:
+        """The score of a settlement already struck: it never changes, so it is added up once."""
+        if day not in self.struck:
+            self.struck[day] = self.score_on(day)
+        return self.struck[day]
 
     def days_of_change(self) -> set[date]:
         """Days on which the value of the score can differ from the day before."""
-        days = {self.first_day} | {act[0] for act in self.acts}
+        days = {self.first_day} | {act.day for act in self.acts}
         for award in self.awards:
-            days |= {award.day, award.ends_on, award.removed_on or award.day}
-        if self.first_order is not None:
-            days |= {add_months(self.first_order, 12 * years) for years in range(0, 120)}
+            days |= {award.day, award.ends_on, award.removed_on or award.day} - {date.max}
+        if any(rule.per == "year_since_first_order" for rule in self.book.score_rules):
+            orders = {act.day for act in self.acts if act.kind == "order"}
+            days |= {add_months(day, 12 * years) for day in orders for years in range(1, 20)}
         return days
 
     def valuations(self, until: datetime) -> dict[date, dict[str, int]]:
-        """Components on every scored or settled day from the first event on that is over by `until`."""
-        changes, values = self.days_of_change(), {}
-        day, value, stale = self.first_day, {}, True
-        while day < until.date():
-            stale = stale or day in changes
-            if is_due(self.book.scored, day) or is_due(self.book.settled, day):
-                if stale:
-                    value, stale = self.components_on(day), False
-                values[day] = value
-            day += ONE_DAY
-        return values
+        """Components on the days due, over by `until`, that are the first of their kind after a change.
+
+        On every other day of valuation or settlement the rows would say what they said before.
+        """
+        end = min(until.date() - ONE_DAY, self.book.last_day)
+        changes = [day for day in self.days_of_change() | self.book.fee_dates if self.first_day <= day <= end]
+        days = {first_due(rhythm, day) for rhythm in (self.book.scored, self.book.settled) for day in changes}
+        return {day: self.components_on(day) for day in sorted(days) if day <= end}
 
     def decided(self, reading: str, matters: bool = True) -> None:
         """Count that the choice of a reading made a difference here."""
@@ -989,6 +1123,11 @@ def score_rows(customer: Customer, values: dict[date, dict]) -> list[dict]:
     return rows
 
 
+def fees_of(plan: dict) -> list[dict]:
+    """The fees of the plan's own country."""
+    return [fee for fee in plan.get("fee", []) if fee.get("country") == plan.get("country")]
+
+
 def fee_rows(customer: Customer, values: dict[date, dict]) -> list[dict]:
     """The fee of each plan at the first settlement and wherever the quote changed."""
     rows, quoted = [], {}
@@ -996,11 +1135,14 @@ def fee_rows(customer: Customer, values: dict[date, dict]) -> list[dict]:
         if not is_due(customer.book.settled, day):
             continue
         for plan in customer.book.plans:
-            steps = [step for step in plan.get("fee", []) if holds(step, day)]
+            steps = [step for step in fees_of(plan) if holds(step, day)]
             step = highest_step(steps, sum(components.values()))
             fee = float(exact(step["cny"])) if step else None
             if fee != quoted.get(plan["name"]):
                 customer.counts["fee", plan["name"], fee] += 1
+                customer.counts["fee of another country", plan["name"]] += any(
+                    holds(other, day) and reached(other, sum(components.values()))
+                    for other in plan["fee"] if other.get("country") != plan.get("country"))
                 if step is not None:
                     rows.append({"customer_id": customer.customer_id, "settled_on": day, "plan": plan["name"],
                                  "fee_cny": fee})
@@ -1010,16 +1152,18 @@ def fee_rows(customer: Customer, values: dict[date, dict]) -> list[dict]:
 
 
 def seats_by_day(customers: list[Customer], values: list[dict], book: Book, counts: Counter) -> dict:
-    """Who holds a seat in the invited tier on each settlement day."""
+    """Who holds a seat in the invited tier, by each settlement day at which anybody's score is another."""
     invited = [tier for tier in book.tiers if tier.get("invited")]
     if not invited:
         return {}
     (tier,) = invited
-    held, seats = set(), {}
+    held, seats, score, able = set(), {}, {}, set()
     for day in sorted({day for value in values for day in value if is_due(book.settled, day)}):
-        score = {customer.customer_id: sum(value[day].values())
-                 for customer, value in zip(customers, values, strict=True) if day in value}
-        able = [customer_id for customer_id in score if reached(tier, score[customer_id])]
+        for customer, value in zip(customers, values, strict=True):
+            if day in value:
+                score[customer.customer_id] = sum(value[day].values())
+                able.discard(customer.customer_id)
+                able |= {customer.customer_id} if reached(tier, score[customer.customer_id]) else set()
         free = len(score) // whole(tier["members_a_seat"])
         holders = sorted(customer_id for customer_id in able if customer_id in held)
         others = sorted((-score[customer_id], customer_id) for customer_id in able if customer_id not in held)
@@ -1027,7 +1171,7 @@ def seats_by_day(customers: list[Customer], values: list[dict], book: Book, coun
         counts["seat", "given"] += len(now - held)
         counts["seat", "kept"] += len(now & held)
         counts["seat", "lost"] += len(held - now)
-        counts["seat", "wanted in vain"] += len(set(able) - now)
+        counts["seat", "wanted in vain"] += len(able - now)
         held = seats[day] = now
     return seats
 
@@ -1036,19 +1180,18 @@ def tier_rows(customer: Customer, values: dict[date, dict], seats: dict) -> list
     """The tier at the first settlement and wherever it changed."""
     book, rows, last = customer.book, [], None
     names = [tier["name"] for tier in book.tiers]
-    open_tiers = [tier for tier in book.tiers if not tier.get("invited")]
     invited = [tier["name"] for tier in book.tiers if tier.get("invited")]
-    tier_of = {}
-    for day, components in values.items() if book.tiers else ():
-        score = sum(components.values())
-        if score not in tier_of:
-            tier_of[score] = highest_step(open_tiers, score)["name"]
-        tier = tier_of[score]
-        if not is_due(book.settled, day):
-            customer.decided("X3", last is not None and tier != last)
+    ranked = None                                                # the tier of the score settled last
+    for day in sorted({*values, *seats}) if book.tiers else ():
+        if day in values:
+            tier = highest_step(book.ladder, sum(values[day].values()))["name"]
+            if not is_due(book.settled, day):
+                customer.decided("X3", last is not None and tier != last)
+                continue
+            ranked = tier
+        if ranked is None:
             continue
-        if customer.customer_id in seats.get(day, ()):
-            tier = invited[0]
+        tier = invited[0] if customer.customer_id in seats.get(day, ()) else ranked
         if tier != last:
             change = "up" if last and names.index(tier) > names.index(last) else "down" if last else "joined"
             rows.append({"customer_id": customer.customer_id, "settled_on": day, "tier": tier,
@@ -1087,6 +1230,6 @@ def values(rows: list[dict], scheme: dict, days: list[date]) -> list[dict]:
     for customer in live_through(rows, book, max(row["time"] for row in rows), Counter()):
         for day in sorted(set(days)):
             if customer.first_day <= day:
-                scored_on = last_due(book.scored, day)
+                scored_on = last_due(book.scored, min(day, book.last_day))
                 answer.append(score_row(customer, scored_on, customer.components_on(scored_on)))
     return answer

@@ -1,18 +1,19 @@
 """Seeded random logs that are rich in collisions, and random variants of a scheme file.
 
-Few orders, items, categories and shops; amounts at the edges of the rules; acts at the same instant and
-at midnight; leap days, year ends, fixed expiry dates; spans of a day to four years. Every log keeps the
-rules of the event table: a redeem row has its order, a return its line, a steal its stolen.
+Few orders, items, categories and shops; amounts, points and dates at the edges of the rules; acts at the
+same instant and at midnight; leap days, year ends, fixed expiry dates; spans of a day to four years. Every
+log keeps the rules of the event table: a redeem row has its order, a return its line, a steal its stolen.
 """
 
 from __future__ import annotations
 
 import copy
 from bisect import bisect_left, bisect_right
+from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from random import Random
 
-from .model import Rule, add_months, put
+from .model import Rule, add_months, exact, put
 
 KINDS = (
     "order confirm return goods_exchange login check_in review photo_review video_review follow_up_review "
@@ -21,6 +22,7 @@ KINDS = (
     "identity_revoked account_bound account_unbound family_bound pay_for_other reputation credit redeem "
     "exchange courier_gift grant penalty plan_joined plan_renewed plan_cancelled"
 ).split()
+ON_ORDERS = ("order", "confirm", "return", "goods_exchange", "redeem")
 COLUMNS = ("customer_id time kind amount order_id item_id category shop channel virtual currency points "
            "event_id").split()
 AMOUNTS = (0, 1, 999, 1999, 2000, 3000, 4000, 4999, 5000, 5001, 6500, 7500, 9999, 10000, 10050, 30001, 49999,
@@ -57,12 +59,10 @@ HABITS = {
 def random_log(seed: int, scheme: dict, customers: int = 100) -> list[dict]:
     """The events of some customers, in an input order that keeps only each customer's ties."""
     rng = Random(f"log {seed}")
-    kinds = sorted({kind for rule in all_rules(scheme) for kind in rule["on"] + rule.get("off", [])}
-                   & set(KINDS) - {"order"})
-    currencies = [None] + [currency["name"] for currency in scheme.get("currency", [])]
+    setting = setting_of(scheme)
     names = rng.choice((range(1, 10 ** 6), range(-50, 10 ** 3), [f"c{n}" for n in range(10 ** 4)],
                         [chr(n) + "x" for n in (*range(48, 123), *range(0x4e00, 0x5000))]))
-    lives = [Life(rng, customer_id, kinds, currencies).live() for customer_id in rng.sample(names, customers)]
+    lives = [Life(rng, customer_id, setting).live() for customer_id in rng.sample(names, customers)]
     add_steals(rng, lives)
     groups = {}
     for life in lives:
@@ -79,18 +79,88 @@ def all_rules(scheme: dict) -> list[dict]:
     return scheme.get("score", {}).get("rule", []) + earn
 
 
+@dataclass(frozen=True, kw_only=True)
+class Setting:
+    """What a scheme makes worth trying: its acts and currencies, and values at the edges of its rules."""
+
+    kinds: list[str]
+    currencies: list
+    days: list[date]                 # at which rules begin and end
+    span: tuple[date, date] | None   # the scheme's own dates, at least one of which is in the file
+    gaps: list[int]                  # days after which points expire
+    amounts: list[int]               # fen
+    points: list[int]
+    levels: list[int]
+
+    def new_amounts(self) -> tuple[int, ...]:
+        return AMOUNTS + tuple(self.amounts)
+
+
+def setting_of(scheme: dict) -> Setting:
+    rules, currencies = all_rules(scheme), scheme.get("currency", [])
+    heading = scheme["scheme"]
+    first, last = heading.get("valid_from"), heading.get("valid_until")
+    span = None
+    if first or last:
+        span = first or add_months(last, -36), last or add_months(first, 48)
+    expiries = [table["expiry"] for currency in currencies for table in [currency, *currency.get("period", [])]]
+    outlets = [outlet for currency in currencies for outlet in currency.get("outlet", [])]
+    spent = [outlet["price"] for outlet in outlets if "price" in outlet]
+    spent += [currency["redeem"]["multiple"] for currency in currencies if "multiple" in currency.get("redeem", {})]
+    cny = [rule["above_cny"] for rule in rules if "above_cny" in rule]
+    cny += [edge_of(step) for rule in rules if rule.get("per") == "amount" for step in rule["steps"]]
+    edges = [edge_of(step) for step in scheme["tier"] + [outlet["gate"] for outlet in outlets if "gate" in outlet]]
+    edges += [edge_of(fee) for plan in scheme.get("plan", []) for fee in plan.get("fee", [])]
+    units = {int(exact(rule["points"])) for rule in rules if rule.get("per") == "level"} - {0}
+    points = {int(exact(price)) for price in spent}
+    return Setting(
+        kinds=sorted({kind for rule in rules for kind in rule["on"] + rule.get("off", [])} & set(KINDS) - {"order"}),
+        currencies=[None] + [currency["name"] for currency in currencies], days=sorted(dates_in(scheme)), span=span,
+        gaps=sorted({int(exact(expiry["days"])) for expiry in expiries if "days" in expiry}),
+        amounts=sorted({max(int(exact(edge) * 100) + more, 0) for edge in cny for more in (-1, 0, 1)}),
+        points=sorted({abs(price * times + more) for price in points for times in (1, 2, 3) for more in (-1, 0, 0, 1)}),
+        levels=sorted({int(exact(edge)) // unit + more for edge in edges for unit in units for more in (0, 1)}))
+
+
+def edge_of(step: dict) -> dict | int:
+    return step.get("above") or step.get("from") or 0
+
+
+def dates_in(table) -> set[date]:
+    """The days around which something in a file begins or ends."""
+    if isinstance(table, list):
+        return set().union(*map(dates_in, table))
+    if not isinstance(table, dict):
+        return set()
+    own = {value for value in table.values() if isinstance(value, date)}
+    return own.union(*map(dates_in, table.values()))
+
+
 class Life:
     """The events of one customer, in time order."""
 
-    def __init__(self, rng: Random, customer_id, kinds: list[str], currencies: list):
-        self.rng, self.customer_id, self.kinds, self.currencies = rng, customer_id, kinds, currencies
+    def __init__(self, rng: Random, customer_id, setting: Setting):
+        self.rng, self.customer_id, self.setting = rng, customer_id, setting
+        self.kinds, self.currencies = setting.kinds, setting.currencies
         self.rows: list[dict] = []
         self.orders: dict[int, list[dict]] = {}      # lines that can still be returned
         self.items: dict[int, set] = {}              # items that an order has had
         self.next_order = rng.randrange(1, 4)
+        start = self.first_day()
+        self.last_year = start.year + 5
+        self.now = datetime.combine(start, time(rng.choice((0, 0, 9, 12, 23)), rng.choice((0, 30, 59))))
+
+    def first_day(self) -> date:
+        """Any day, mostly while the scheme holds, often near a day at which a rule begins or ends."""
+        rng, setting = self.rng, self.setting
         any_day = date(2022, 1, 1) + timedelta(days=rng.randrange(1500))
         start = rng.choice(STARTS) if rng.random() < 0.6 else any_day
-        self.now = datetime.combine(start, time(rng.choice((0, 0, 9, 12, 23)), rng.choice((0, 30, 59))))
+        if setting.days and rng.random() < 0.3:
+            start = rng.choice(setting.days) + timedelta(days=rng.choice((-400, -200, -30, -1, 0, 1)))
+        elif setting.span and not setting.span[0] <= start <= setting.span[1] and rng.random() < 0.9:
+            days = (setting.span[1] - setting.span[0]).days
+            start = setting.span[0] + timedelta(days=rng.randrange(-30, days + 1))
+        return start
 
     def live(self) -> list[dict]:
         rng = self.rng
@@ -113,7 +183,7 @@ class Life:
         """Some time passes, or none."""
         rng, now = self.rng, self.now
         midnight = datetime.combine(now.date(), time())
-        step = rng.choices(range(11), (24, 10, 6, 12, 10, 3, 12 / patience, 6 / patience, 4, 2, 3))[0]
+        step = rng.choices(range(12), (24, 10, 6, 12, 10, 3, 12 / patience, 6 / patience, 4, 2, 3, 2))[0]
         if step == 1:
             soon = now + timedelta(minutes=rng.choice((1, 30, 300)))
             self.now = soon if soon.date() == now.date() else now
@@ -133,7 +203,8 @@ class Life:
             coming = sorted(day for day in coming if day > now.date())[:4]
             self.now = datetime.combine(rng.choice(coming), rng.choice((time(), time(12), time(23, 59))))
         elif step == 8:
-            self.now = now + timedelta(days=rng.choice((30, 90, 179, 180, 181)))
+            gaps = [days + more for days in self.setting.gaps for more in (0, 1)]
+            self.now = now + timedelta(days=rng.choice((30, 90, 179, 180, 181, *gaps)))
         elif step == 9:
             day = add_months(now.date(), 12) + timedelta(days=rng.choice((-1, 0, 1)))
             self.now = datetime.combine(day, rng.choice((time(), time(12))))
@@ -144,7 +215,12 @@ class Life:
             if last["order_id"] is not None and last["item_id"] is not None and rng.random() < 0.7:
                 self.lines(last["order_id"], 1, AMOUNTS, single=False)
             self.send_back(rng.choice(("return", "goods_exchange")), last["order_id"])
-        if step != 10 and self.now.year > 2028:
+        elif step == 11:
+            coming = [day for day in self.setting.days if now.date() <= day][:2]
+            if coming:
+                day = rng.choice(coming) + timedelta(days=rng.choice((-1, 0, 0, 1)))
+                self.now = max(now, datetime.combine(day, rng.choice((time(), time(12)))))
+        if step != 10 and self.now.year > self.last_year:
             self.now = now
 
     def add(self, kind: str, **values) -> dict:
@@ -155,7 +231,7 @@ class Life:
 
     # --- orders
 
-    def order(self, lines: int | None = None, amounts=AMOUNTS) -> None:
+    def order(self, lines: int | None = None, amounts=None) -> None:
         """A new order of some lines, perhaps with points spent on it before or after."""
         rng = self.rng
         order_id = None if rng.random() < 0.02 else self.next_order
@@ -166,7 +242,7 @@ class Life:
             self.redeem(order_id)
         if rng.random() < 0.03:
             self.add("confirm", order_id=order_id)
-        self.lines(order_id, lines, amounts, single=lines == 1)
+        self.lines(order_id, lines, amounts or self.setting.new_amounts(), single=lines == 1)
         while order_id is not None and rng.random() < 0.25:
             self.redeem(order_id)
         if order_id is not None and rng.random() < 0.3:
@@ -182,7 +258,7 @@ class Life:
         """Lines added to an order placed earlier."""
         able = [order_id for order_id, items in self.items.items() if None not in items and len(items) < 8]
         if able:
-            self.lines(self.rng.choice(able[-5:]), self.rng.choice((1, 2)), AMOUNTS, single=False)
+            self.lines(self.rng.choice(able[-5:]), self.rng.choice((1, 2)), self.setting.new_amounts(), single=False)
 
     def lines(self, order_id, count: int, amounts, single: bool) -> None:
         rng = self.rng
@@ -214,8 +290,13 @@ class Life:
         rng = self.rng
         total = sum(row["amount"] for row in self.orders.get(order_id, ()))
         amount = round(total, 2) if rng.random() < 0.5 else rng.choice(AMOUNTS) / 100
-        self.add("redeem", order_id=order_id, amount=amount, points=rng.choice(REQUESTS),
+        self.add("redeem", order_id=order_id, amount=amount, points=self.some_points(REQUESTS),
                  shop=rng.choice(SHOPS), currency=rng.choice(self.currencies))
+
+    def some_points(self, usual: tuple) -> int:
+        """One of the usual numbers, or one at the edge of a price or a multiple."""
+        edges = self.setting.points
+        return self.rng.choice(edges if edges and self.rng.random() < 0.3 else usual)
 
     def redeem_later(self) -> None:
         order_id = self.known_order()
@@ -257,13 +338,13 @@ class Life:
         rng = self.rng
         values = {"item_id": rng.choice(ITEMS[kind])} if kind in ITEMS else {}
         if kind in ("grant", "penalty", "exchange", "courier_gift"):
-            values |= {"currency": rng.choice(self.currencies), "points": rng.choice(GIVEN)}
+            values |= {"currency": rng.choice(self.currencies), "points": self.some_points(GIVEN)}
             if kind == "penalty" and rng.random() < 0.3:
                 values["points"] = 100_000
         if kind == "reputation":
-            values["points"] = rng.choice((0, 1, 2, 3, 4, 5, 6, 30))
+            values["points"] = rng.choice((0, 1, 2, 3, 4, 5, 6, 30, *self.setting.levels))
         if kind == "credit":
-            values["points"] = rng.choice(CREDITS)
+            values["points"] = rng.choice((*CREDITS, *self.setting.levels))
         if kind.startswith("plan"):
             values["amount"] = 198
         if kind in ("review", "photo_review", "answer", "follow_up_review") and rng.random() < 0.8:
@@ -275,7 +356,7 @@ class Life:
     def random_act(self) -> None:
         kinds = self.kinds if self.kinds and self.rng.random() < 0.9 else KINDS
         kind = self.rng.choice(kinds)
-        if kind not in ("order", "confirm", "return", "goods_exchange", "redeem"):
+        if kind not in ON_ORDERS:
             self.simple(kind)
 
     def points(self) -> None:
@@ -321,7 +402,7 @@ class Life:
 
     def burst(self) -> None:
         """The same act again and again."""
-        able = [kind for kind in self.kinds if kind not in ("grant", "redeem", "check_in")] or ["login"]
+        able = [kind for kind in self.kinds if kind not in ("grant", "check_in", *ON_ORDERS)] or ["login"]
         kind = self.rng.choice(able)
         for _ in range(self.rng.choice((3, 6, 12))):
             self.simple(kind)
