@@ -3,23 +3,22 @@
 # %% auto #0
 __all__ = ['LIMIT', 'OFFENDER', 'SIGNS', 'LOT_NEEDED', 'OPENED', 'REASONS_OF', 'REQUESTS', 'CAPPED', 'TYPES', 'Finding',
            'differing', 'Audit', 'in_words', 'add_up', 'compare', 'in_order', 'judge_rows', 'judge_balances',
-           'last_day', 'last_days', 'judge_opened', 'find_absent', 'judge_lots', 'judge_expiries', 'judge_taking',
-           'running_by', 'takes', 'multiple_of', 'judge_automatic', 'judge_spending', 'pays_by_confirmation',
-           'judge_waiting', 'sums_by_party', 'judge_funders', 'transfers_of', 'judge_transfers', 'judge_declined',
-           'highest', 'judge_scores', 'match_rows', 'judge_tiers', 'judge_fees', 'ask', 'lay_rows', 'causes_of',
-           'caps_of', 'judge_log', 'judge_events', 'fits', 'columns_of', 'read_columns', 'judge_all', 'audit']
+           'judge_opened', 'find_absent', 'judge_lots', 'judge_expiries', 'judge_taking', 'running_by', 'takes',
+           'multiple_of', 'judge_automatic', 'judge_spending', 'pays_by_confirmation', 'judge_waiting', 'sums_by_party',
+           'judge_funders', 'transfers_of', 'judge_transfers', 'judge_declined', 'highest', 'judge_scores',
+           'match_rows', 'judge_tiers', 'judge_fees', 'ask', 'lay_rows', 'causes_of', 'caps_of', 'judge_log',
+           'judge_events', 'fits', 'columns_of', 'read_columns', 'judge_all', 'audit']
 
 # %% ../nbs/api/21_audit.ipynb #c002
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from .books import (NEVER_US, Book, Sheet, as_time, codes_of, expected_fees, expected_tiers, numbers_of, read_book, opened_places, settled_scores,
-                                    whole_customers)
+from .books import (NEVER_US, Book, Sheet, as_time, at_opening, codes_of, expected_fees, expected_tiers, last_days, last_idle,
+                                    numbers_of, opened_places, read_book, settled_scores, whole_customers)
 from .dates import FIRST_DAY, LAST_DAY, NEVER, next_settlement
 from .events import EVENT_KINDS, LoyaltyError, open_events
 from .machine import DAY_US
@@ -29,7 +28,7 @@ from .points import (ACCRUAL, CLAWBACK, CUSTOMER_FUNDS, EXPIRY, ORDER_OUTLET, PE
 from .replay import Replay
 from .results import Ledger, Rows, instant
 from .schemes import Scheme
-from .state import CHANGES, DAYS, ENTRIES, FUNDERS, NULL, OUTLETS, REASONS, whole
+from .state import CHANGES, ENTRIES, FUNDERS, NULL, OUTLETS, REASONS, whole
 
 # %% ../nbs/api/21_audit.ipynb #c006
 LIMIT = 1000  # offenders named for an invariant
@@ -185,39 +184,13 @@ def judge_balances(book: Book) -> Iterator:
     yield ("deficit_allowed", "A clawback runs into a deficit only if on_shortfall is deficit, a transfer_out only in a currency with transfers.",
            compare(book, True, np.where(book.entry[rows] == CLAWBACK, owes, moves) > 0, rows, ("no deficit", "a deficit")))
 
-# %% ../nbs/api/21_audit.ipynb #c025
-def last_day(expiry, day: date) -> date | None:
-    """Return the last day of use of points accrued on a day; None where the rule gives no date in advance."""
-    if expiry.kind == "end_of_next_year":
-        return date(day.year + 1, 12, 31)
-    if expiry.kind == "rolling_days":
-        return day + timedelta(days=min(whole(expiry.days), DAYS))
-    if expiry.kind != "fixed_dates":
-        return None
-    fixed = [date.fromisoformat(f"{year}-{text}") for year in range(day.year - 1, day.year + 4) for text in expiry.dates]
-    a_year_on = day.replace(year=day.year + 1, day=28 if (day.month, day.day) == (2, 29) else day.day)
-    if expiry.pick == "last_before":
-        return max(each for each in fixed if each <= a_year_on)
-    return min(each for each in fixed if (each >= a_year_on if expiry.pick == "first_after" else each > day))
-
-# %% ../nbs/api/21_audit.ipynb #c027
-def last_days(currency, accrued_on: np.ndarray) -> np.ndarray:
-    """Return the expires_on of lots of a currency, in microseconds."""
-    days, place = np.unique(np.clip(accrued_on // DAY_US, FIRST_DAY, LAST_DAY), return_inverse=True)
-    ends = np.full(len(days), NEVER_US)
-    for i, day in enumerate(days.astype("datetime64[D]").tolist()):
-        rules = [each.expiry for each in currency.periods if (each.valid_from or day) <= day <= (each.valid_until or day)]
-        last = last_day(rules[0], day) if rules else None
-        ends[i] = NEVER_US if last is None else np.datetime64(last, "us").astype(np.int64)
-    return ends[place]
-
 # %% ../nbs/api/21_audit.ipynb #judge-opened
 OPENED = "A customer's first entries post the lots held at the opening, one an entry, in order of accrual."
 
 
 def judge_opened(book: Book) -> Finding:
     """Return where the first entries are not the lots of the opening."""
-    rows = np.flatnonzero(book.at_opening)
+    rows = np.flatnonzero(at_opening(book))
     if not len(rows):
         return Finding(checked=0)
     lots = book.held.lots[book.held.lots["customer_id"].isin(book.customers)]
@@ -253,7 +226,7 @@ def judge_lots(book: Book) -> Iterator:
     yield ("lot_keeps_days", "All entries of a lot carry its accrued_on and expires_on; an entry without a lot carries neither.",
            compare(book, same, True, show=("other days", "the days of its lot")))
     yield ("opening_lots", OPENED, judge_opened(book))
-    rows = rows[~book.at_opening[rows]]
+    rows = rows[~at_opening(book)[rows]]
     yield ("accrued_on_day", "The accrued_on of a lot is the day of the entry that opens it.",
            compare(book, book.accrued_on[rows], book.time[rows] // DAY_US * DAY_US, rows, as_time))
     ends = np.full(len(rows), NEVER_US)
@@ -268,7 +241,7 @@ def judge_expiries(book: Book) -> Iterator:
     """Judge what happens on the last day of a lot, and after it."""
     rows = book.of(EXPIRY)
     yield "expiry_takes_all", "An expiry takes all that is left of its lot.", compare(book, book.left[rows], 0, rows, lambda left: f"{left} left")
-    idle_before, idle_last = book.last_idle
+    idle_before, idle_last = last_idle(book)
     ends = np.minimum(book.expires_on, idle_before)
     yield ("expiry_on_time", "An expiry is dated 00:00 of the day after the lot's expires_on, or after the last day that its account may be idle.",
            compare(book, book.time[rows], ends[rows] + DAY_US, rows, as_time))
@@ -320,8 +293,9 @@ def multiple_of(currency, outlet: str) -> int:
 def judge_automatic(book: Book) -> Iterator:
     """Judge the outlets at which points are spent by themselves."""
     moved = book.of(*(entry for entry in range(len(ENTRIES)) if entry not in (PENDING, RELEASE)))
-    marks = [np.diff(column[moved], append=-1) != 0 for column in (book.customer, book.currency, book.time)]
-    rows = moved[np.any(marks, axis=0)]
+    moved = moved[np.lexsort([book.time[moved], book.currency[moved], book.customer[moved]])]
+    ends = [np.diff(column[moved], append=-1) != 0 for column in (book.customer, book.currency, book.time)]
+    rows = np.sort(moved[np.any(ends, axis=0)])
     price = book.ask(lambda currency: next((whole(each.price) for each in currency.outlets if each.automatic and each.offered and each.gate is None), 2**62), rows)
     rows, price = rows[price < 2**62], price[price < 2**62]
     yield ("automatic_spent", "Where points buy a piece by themselves, and no score is asked, less than its price is left once an instant is over.",

@@ -3,12 +3,14 @@
 # %% auto #0
 __all__ = ['NEVER_US', 'READING', 'ACCOUNT', 'HELD', 'Sheet', 'whole_customers', 'as_time', 'codes_of', 'numbers_of', 'ids_of',
            'stand_in_line', 'soonest_lot', 'least_of_order', 'move_points', 'read_accounts', 'pair_releases', 'Book',
-           'read_book', 'settlement_dates', 'settled_scores', 'ladder_places', 'take_seats', 'place_settled',
-           'opened_places', 'expected_tiers', 'fee_days', 'quoted', 'expected_fees']
+           'at_opening', 'last_idle', 'read_book', 'last_day', 'last_days', 'settlement_dates', 'settled_scores',
+           'ladder_places', 'take_seats', 'place_settled', 'opened_places', 'expected_tiers', 'fee_days', 'quoted',
+           'expected_fees']
 
 # %% ../nbs/api/19_books.ipynb #c002
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, fields
+from datetime import date, timedelta
 from functools import cached_property
 
 import numpy as np
@@ -22,7 +24,7 @@ from .opening import Held
 from .points import ACCRUAL, CLAWBACK, PENDING, REDEMPTION_ENTRY, REINSTATEMENT, RELEASE, TRANSFER_IN
 from .results import Rows
 from .schemes import Scheme
-from .state import ENTRIES, FUNDERS, NULL, OUTLETS, compiled, day_or, least_score, whole
+from .state import DAYS, ENTRIES, FUNDERS, NULL, OUTLETS, compiled, day_or, least_score, whole
 
 # %% ../nbs/api/19_books.ipynb #c004
 @dataclass(frozen=True, kw_only=True)
@@ -274,30 +276,6 @@ class Book(Sheet):
         last[self.opener[self.in_lot]] = self.in_lot
         return last[last >= 0]
 
-    @cached_property
-    def opened_lots(self) -> np.ndarray:
-        """How many lots each customer held when the log began."""
-        if self.held is None:
-            return np.zeros(len(self.first_rows), np.int64)
-        return self.held.lots.groupby("customer_id").size().reindex(self.customers, fill_value=0).to_numpy(np.int64)
-
-    @cached_property
-    def at_opening(self) -> np.ndarray:
-        """Whether a row is one of those that must post the lots held when the log began: the first of a customer."""
-        if not len(self.lot):
-            return np.zeros(0, bool)
-        return np.arange(len(self.lot)) - self.first_rows[self.customer] < self.opened_lots[self.customer]
-
-    @cached_property
-    def last_idle(self) -> tuple[np.ndarray, np.ndarray]:
-        """The last day, in microseconds, that an account may be idle, as it stands before each row and at the end; NEVER_US where it may be for ever."""
-        days = self.ask(lambda currency: whole(currency.expiry.days) if currency.expiry.kind == "inactivity_days" else -1, np.arange(len(self.lot)))
-        account = self.customer * (len(self.scheme.currencies) + 1) + self.currency
-        active = np.isin(self.entry, (ACCRUAL, TRANSFER_IN, REDEMPTION_ENTRY, REINSTATEMENT)) & (days >= 0)
-        ends = pd.Series(self.time // DAY_US * DAY_US + days * DAY_US).where(active).groupby(account).ffill()  # whole and below 2**53
-        before, last = (each.fillna(NEVER_US).to_numpy(np.int64) for each in (ends.groupby(account).shift(), ends.groupby(account).transform("last")))
-        return before, last
-
     def of(self, *entries: int) -> np.ndarray:
         """Return the rows of some kinds of entry."""
         wanted = np.zeros(len(ENTRIES) + 2, bool)
@@ -307,6 +285,24 @@ class Book(Sheet):
     def ask(self, rule: Callable, rows: np.ndarray) -> np.ndarray:
         """Return what a rule says of the currency of rows; 0 for an unknown currency."""
         return np.array([*map(rule, self.scheme.currencies), 0])[self.currency[rows]]
+
+# %% ../nbs/api/19_books.ipynb #at-opening
+def at_opening(book: Book) -> np.ndarray:
+    """Return whether a row is one of those that must post the lots held when the log began: the first of a customer."""
+    if book.held is None or not len(book.lot):
+        return np.zeros(len(book.lot), bool)
+    lots = book.held.lots.groupby("customer_id").size().reindex(book.customers, fill_value=0).to_numpy(np.int64)
+    return np.arange(len(book.lot)) - book.first_rows[book.customer] < lots[book.customer]
+
+# %% ../nbs/api/19_books.ipynb #last-idle
+def last_idle(book: Book) -> tuple[np.ndarray, np.ndarray]:
+    """Return the last day, in microseconds, that an account may be idle, as it stands before each row and at the end; NEVER_US where it may for ever."""
+    days = book.ask(lambda currency: whole(currency.expiry.days) if currency.expiry.kind == "inactivity_days" else -1, np.arange(len(book.lot)))
+    account = book.customer * (len(book.scheme.currencies) + 1) + book.currency
+    active = np.isin(book.entry, (ACCRUAL, TRANSFER_IN, REDEMPTION_ENTRY, REINSTATEMENT)) & (days >= 0)
+    ends = pd.Series(book.time // DAY_US * DAY_US + days * DAY_US).where(active).groupby(account).ffill()  # whole, below 2**53
+    before, last = (each.fillna(NEVER_US).to_numpy(np.int64) for each in (ends.groupby(account).shift(), ends.groupby(account).transform("last")))
+    return before, last
 
 # %% ../nbs/api/19_books.ipynb #c022
 def read_book(sheet: Sheet) -> Book:
@@ -327,6 +323,32 @@ def read_book(sheet: Sheet) -> Book:
     pair_releases(*read, book["funder"], book["order"], book["partner"], np.empty(n, np.int64))
     given = {each.name: getattr(sheet, each.name) for each in fields(Sheet)}
     return Book(**given, **book, **{name: reading[name].copy() for name in READING.names})
+
+# %% ../nbs/api/19_books.ipynb #last-day
+def last_day(expiry, day: date) -> date | None:
+    """Return the last day of use of points accrued on a day; None where the rule gives no date in advance."""
+    if expiry.kind == "end_of_next_year":
+        return date(day.year + 1, 12, 31)
+    if expiry.kind == "rolling_days":
+        return day + timedelta(days=min(whole(expiry.days), DAYS))
+    if expiry.kind != "fixed_dates":
+        return None
+    fixed = [date.fromisoformat(f"{year}-{text}") for year in range(day.year - 1, day.year + 4) for text in expiry.dates]
+    a_year_on = day.replace(year=day.year + 1, day=28 if (day.month, day.day) == (2, 29) else day.day)
+    if expiry.pick == "last_before":
+        return max(each for each in fixed if each <= a_year_on)
+    return min(each for each in fixed if (each >= a_year_on if expiry.pick == "first_after" else each > day))
+
+# %% ../nbs/api/19_books.ipynb #last-days
+def last_days(currency, accrued_on: np.ndarray) -> np.ndarray:
+    """Return the expires_on of lots of a currency, in microseconds."""
+    days, place = np.unique(np.clip(accrued_on // DAY_US, FIRST_DAY, LAST_DAY), return_inverse=True)
+    ends = np.full(len(days), NEVER_US)
+    for i, day in enumerate(days.astype("datetime64[D]").tolist()):
+        rules = [each.expiry for each in currency.periods if (each.valid_from or day) <= day <= (each.valid_until or day)]
+        last = last_day(rules[0], day) if rules else None
+        ends[i] = NEVER_US if last is None else np.datetime64(last, "us").astype(np.int64)
+    return ends[place]
 
 # %% ../nbs/api/19_books.ipynb #settlement-dates
 def settlement_dates(scheme: Scheme, days: np.ndarray) -> np.ndarray:

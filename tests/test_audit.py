@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from pandas.testing import assert_frame_equal
 
 import loyalty_research as lr
-from loyalty_research.audit import last_days
+from loyalty_research.books import last_days
 from loyalty_research.dates import all_days
 from loyalty_research.results import Rows
 from loyalty_research.state import expiry_table
@@ -46,17 +46,19 @@ class Case:
     scores: pd.DataFrame
     tiers: pd.DataFrame
     fees: pd.DataFrame
+    opening: lr.Opening | None = None
 
     def audit(self, with_log: bool = False) -> lr.Audit:
         ledger = lr.Ledger.from_frames(
             scheme=self.scheme, entries=self.entries, declined=self.declined, until=self.until)
-        return lr.audit(ledger, self.log if with_log else None, scores=self.scores, tiers=self.tiers, fees=self.fees)
+        return lr.audit(ledger, self.log if with_log else None, scores=self.scores, tiers=self.tiers, fees=self.fees,
+                        opening=self.opening)
 
 
-def make_case(scheme: lr.Scheme, log: pd.DataFrame, until=None) -> Case:
-    done = lr.replay(log, scheme, until=until)
+def make_case(scheme: lr.Scheme, log: pd.DataFrame, until=None, opening=None) -> Case:
+    done = lr.replay(log, scheme, until, opening, on_orphan="drop")
     return Case(scheme=scheme, log=log, until=done.until, entries=done.ledger.entries, declined=done.ledger.declined,
-                scores=done.scores, tiers=done.tiers, fees=done.fees)
+                scores=done.scores, tiers=done.tiers, fees=done.fees, opening=opening)
 
 
 def hand_log() -> pd.DataFrame:
@@ -97,8 +99,74 @@ valid_from = 2024-08-01
 """
 
 
+CARDS = """
+[[currency]]
+name = "stamps"
+value_cny = {value = 1, N}
+expiry = {kind = "inactivity_days", source = "test", days = {value = 40, N}}
+[[currency.earn]]
+name = "purchase"
+on = ["order"]
+points = {value = 1, N}
+[[currency.outlet]]
+name = "exchange"
+source = "test"
+price = {value = 3, N}
+automatic = true
+[[currency.outlet]]
+name = "lottery"
+source = "test"
+price = {value = 2, N}
+[[currency]]
+name = "fruit"
+value_cny = {value = 1, N}
+expiry = {kind = "inactivity_days", source = "test", days = {value = 40, N}}
+[[currency.earn]]
+name = "login"
+on = ["login"]
+points = {value = 3, N}
+[[currency.outlet]]
+name = "lottery"
+source = "test"
+price = {value = 2, N}
+"""
+
+
+def mid_life() -> Case:
+    """JD from the middle of a log on, with what was held there; some customers never act again."""
+    jd, cut = lr.load_scheme("jd"), pd.Timestamp("2024-03-01")
+    log = lr.make_events(120, seed=6)
+    log = log[(log["time"] < cut) | (log["customer_id"] % 5 != 0)]
+    before = lr.replay(log[log["time"] < cut], jd, until=cut - SECOND)
+    scores = lr.score(log[log["time"] < cut], jd, at=cut - DAY)
+    held = lr.Opening(at=cut, lots=before.ledger.lots(cut - SECOND), scores=scores,
+                      tiers=before.tiers.drop_duplicates("customer_id", keep="last"))
+    later = log[log["time"] >= cut]
+    ordered = later["order_id"].isin(later.loc[later["kind"] == "order", "order_id"])
+    return make_case(jd, later[ordered | (later["kind"] != "redeem")], until="2026-02-01", opening=held)
+
+
+def draws(log: pd.DataFrame, currency: str) -> pd.DataFrame:
+    """Some requests at the lottery, whole prices and others, beside a log."""
+    asks = log.iloc[::40]
+    asks = asks.assign(kind="exchange", currency=currency, item_id="lottery", points=range(2, 2 + len(asks)),
+                       amount=None, order_id=None, event_id=range(-1, -1 - len(asks), -1))
+    both = pd.concat([log, asks.astype({"points": "Int64", "order_id": log["order_id"].dtype})])
+    return both.sort_values("time", kind="stable")
+
+
 @cache
 def case(key: str) -> Case:
+    if key == "opening":
+        return mid_life()
+    if key == "cards by hand":
+        orders = [{"time": f"2024-03-0{day}", "kind": "order", "order_id": day, "amount": 30} for day in (2, 3, 4)]
+        log = make_log([{"time": "2024-01-01", "kind": "login"}, *orders]).assign(event_id=range(4))
+        return make_case(make_scheme(CARDS), log, until="2024-10-01")
+    if key == "cards":
+        log = lr.make_events(60, days=150, seed=8)
+        log = log[~log["kind"].isin(["redeem", "exchange", "courier_gift", "penalty"])]
+        return make_case(make_scheme(CARDS), draws(log, "fruit"), until="2024-10-01")
     if key == "hand":
         return make_case(lr.load_scheme("jd"), hand_log(), until="2026-03-05")
     if key == "seats":
@@ -109,12 +177,37 @@ def case(key: str) -> Case:
     return make_case(lr.load_scheme(key), lr.make_events(300, seed=2), until="2024-10-01")
 
 
-@pytest.mark.parametrize("key", ["jd", "taobao", "none", "seats", "dated fees", "hand"])
+@pytest.mark.parametrize("key", ["jd", "taobao", "none", "seats", "dated fees", "hand", "opening", "cards",
+                                 "cards by hand"])
 def test_what_the_machine_writes_holds(key):
     for with_log in (False, True):
         found = case(key).audit(with_log)
         assert found.holds and found.faults.empty and (found.table["first"] == "").all(), found
-        assert found.table["checked"].sum() > 100
+        assert found.table["checked"].sum() > 50
+
+
+EXAMPLES = sorted(Path(__file__).parents[1].glob("data/examples/*.toml"))
+
+
+@pytest.mark.parametrize("scheme", [*lr.list_schemes().index, *EXAMPLES], ids=lambda key: getattr(key, "stem", key))
+def test_every_scheme_holds(scheme):
+    """On a log of its own years, and in mid-life."""
+    scheme = lr.load_scheme(scheme)
+    start = "2016-01-01" if scheme.valid_until else "2023-06-01"
+    log = lr.make_events(80, start=start, days=800, seed=5)
+    done = lr.replay(log, scheme)
+    assert (found := lr.audit(done, log)).holds, found
+    cut = pd.Timestamp(start) + 400 * DAY
+    later = log[(log["time"] >= cut) & ~log["kind"].isin(["redeem"])]
+    scores = lr.score(log[log["time"] < cut], scheme, at=cut - DAY)
+    held = lr.Opening(at=cut, lots=done.ledger.lots(cut - SECOND), scores=scores)
+    again = lr.replay(later, scheme, opening=held, on_orphan="drop")
+    assert (found := lr.audit(again, later)).holds, found
+    apart = lr.Ledger.from_frames(
+        scheme=scheme, entries=again.ledger.entries, declined=again.ledger.declined, until=again.until)
+    tables = {"scores": again.scores, "tiers": again.tiers, "fees": again.fees}
+    for opening, holds in ((held, True), (None, held.lots.empty or (held.lots["accrued_on"] == cut).all())):
+        assert lr.audit(apart, later, **tables, opening=opening).holds == holds
 
 
 @settings(max_examples=max(DRAWS // 4, 10))
@@ -611,6 +704,64 @@ def fee_of_a_new_price_is_missing(c):
     return without(c, pick(c.fees["fee_cny"] == 88), table="fees")
 
 
+# ------------------------------------------------------------------------------ openings, pieces, idle accounts
+
+
+@plant("opening_lots", "opening")
+def lot_of_the_opening_is_another(c):
+    lots = c.opening.lots.reset_index(drop=True)
+    lots.loc[3, "points"] += 1
+    return replace(c, opening=replace(c.opening, lots=lots)), {lots.at[3, "customer_id"]}
+
+
+@plant("opening_lots", "opening")
+def lot_of_the_opening_is_missing(c):
+    customer = c.opening.lots["customer_id"].iloc[0]
+    lost = c.opening.lots[:1].assign(customer_id=10**6)
+    assert customer != 10**6
+    return replace(c, opening=replace(c.opening, lots=pd.concat([c.opening.lots, lost]))), {10**6}
+
+
+@plant("tier_changes", "opening")
+def tier_of_the_opening_is_forgotten(c):
+    return mend(c, pick(c.tiers["change"] == "down"), "tiers", change="joined")
+
+
+def one_act(entries: pd.DataFrame, row: int, *keys: str) -> pd.Index:
+    """All rows of the instant of a row with the same customer and the same values of the keys."""
+    same = [entries[key] == entries.at[row, key] for key in ("customer_id", "time", *keys)]
+    return entries.index[np.all(same, axis=0)]
+
+
+@plant("automatic_spent", "cards", "no_lot_overdue")
+def full_card_is_kept(c):
+    return without(c, *one_act(c.entries, pick(last(c.entries) & (c.entries["outlet"] == "exchange")), "outlet"))
+
+
+@plant("redemption_multiple", "cards", "no_lot_overdue")
+def half_a_piece_is_bought(c):
+    row = pick(last(c.entries) & (c.entries["outlet"] == "exchange"))
+    return without(c, row)
+
+
+@plant("expiry_on_time", "cards")
+def idle_account_expires_a_day_late(c):
+    row = pick(last(c.entries) & entry(c.entries, "expiry") & ~goes_on(c.entries))
+    return mend(c, row, time=c.entries.at[row, "time"] + DAY)
+
+
+@plant("no_lot_overdue", "cards")
+def idle_account_keeps_its_points(c):
+    return without(c, *one_act(c.entries, pick(last(c.entries) & entry(c.entries, "expiry")), "currency"))
+
+
+@plant("lot_used_in_time", "cards by hand", "automatic_spent")
+def idle_account_is_used(c):
+    e = c.entries
+    row = pick((e["outlet"] == "exchange") & (e["balance"] == 0) & ~goes_on(e))
+    return mend(c, one_act(e, row, "outlet"), time=e.at[row, "time"] + 45 * DAY)
+
+
 # -------------------------------------------------------------------------------------------- against the log
 
 
@@ -750,7 +901,7 @@ def test_what_comes_out_is_readable():
     assert found.table.index.name == "invariant"
     assert list(found.faults.columns) == ["invariant", "row", "customer_id", "currency", "time", "found", "expected"]
     assert found.table["says"].str.fullmatch(r"[A-Z].*\.").all() and found.table["holds"].dtype == bool
-    assert repr(c.audit()) == "Audit: 49 of 49 invariants hold"
+    assert repr(c.audit()) == "Audit: 51 of 51 invariants hold"
     assert repr(found) == ("Audit: 48 of 49 invariants hold\n  running_balance: 1 of 15 rows; row 4, customer 7, "
                            "beans, 2024-05-01 12:00:00: found 561, expected 560")
 
