@@ -902,7 +902,7 @@ def test_what_comes_out_is_readable():
     assert list(found.faults.columns) == ["invariant", "row", "customer_id", "currency", "time", "found", "expected"]
     assert found.table["says"].str.fullmatch(r"[A-Z].*\.").all() and found.table["holds"].dtype == bool
     assert repr(c.audit()) == "Audit: 51 of 51 invariants hold"
-    assert repr(found) == ("Audit: 48 of 49 invariants hold\n  running_balance: 1 of 15 rows; row 4, customer 7, "
+    assert repr(found) == ("Audit: 50 of 51 invariants hold\n  running_balance: 1 of 15 rows; row 4, customer 7, "
                            "beans, 2024-05-01 12:00:00: found 561, expected 560")
 
 
