@@ -338,8 +338,8 @@ class Ledger:
         [10]
         """
         rows, declined_rows = rows_of(entries, declined)
-        last = entries["time"].max() if until is None else pd.Timestamp(instant(until, "until"), unit="us")
-        return cls(scheme=scheme, rows=rows, declined_rows=declined_rows, until=None if last is pd.NaT else last)
+        last = entries["time"].max() if until is None else np.datetime64(instant(until, "until"), "us")
+        return cls(scheme=scheme, rows=rows, declined_rows=declined_rows, until=None if pd.isna(last) else pd.Timestamp(last))
 
     @cached_property
     def entries(self) -> pd.DataFrame:
@@ -367,9 +367,8 @@ class Ledger:
         """
         limit = pd.Timestamp(instant(at, "at"), unit="us")
         columns = ["customer_id", "currency", "balance"]
-        parts = [to_frame(table.select([*columns, "time"])) for table in self.rows]
-        parts = [part[part["time"] <= limit].drop_duplicates(["customer_id", "currency"], keep="last") for part in parts]
-        frame = pd.concat(parts) if parts else self.rows.frame()
+        parts = (to_frame(table.select([*columns, "time"])) for table in (self.rows.blank, *self.rows))
+        frame = pd.concat([part[part["time"] <= limit].drop_duplicates(["customer_id", "currency"], keep="last") for part in parts])
         return frame.drop_duplicates(["customer_id", "currency"], keep="last")[columns].sort_values(
             ["customer_id", "currency"], kind="stable").reset_index(drop=True)
 
