@@ -111,6 +111,22 @@ def measure_replay(folder: Path, log: str, empty: bool = False, scheme: str = "j
     return took
 
 
+def measure_audit(folder: Path, events: bool) -> dict:
+    """Audit the replay of the Parquet log that lies by customer, with the log or without it."""
+    import loyalty_research as lr
+
+    scheme, path = lr.load_scheme("jd"), folder / "by_customer.parquet"
+    few = lr.make_events(50, START, DAYS)
+    lr.audit(lr.replay(few, scheme), few)                         # loads or compiles the steps
+    result = lr.replay(path, scheme)
+    begin = clock()
+    audit = lr.audit(result, path if events else None)
+    took = taken(begin)
+    assert audit.holds, audit
+    took["facts"] = {"entries": sum(table.num_rows for table in result.ledger.rows)}
+    return took
+
+
 def empty_steps() -> None:
     """Put compiled functions that do nothing in the place of `step` and `tick` of the replay loop."""
     from importlib import import_module
@@ -224,6 +240,7 @@ def measure_start() -> dict:
 
 MEASURES = {
     "make_logs": make_logs, "check_answers": check_answers, "replay": measure_replay, "sort": measure_sort,
+    "audit": measure_audit,
     "memory": measure_memory, "import": lambda folder: measure_import(), "start": lambda folder: measure_start(),
 }
 
@@ -302,6 +319,14 @@ def bench_schemes(table: Table, folder: Path, repeat: int) -> None:
     for key, figure in figures.items():
         ratio = figure.cpu / figures["jd"].cpu
         table.row(f"replay {key}", figure, ratio, "at most 2 x jd", ratio <= 2)
+
+
+def bench_audit(table: Table, folder: Path, repeat: int) -> None:
+    """Rows of the audit of a ledger, alone and against its log."""
+    for name, events in (("audit of the ledger, scores, tiers and fees", False), ("the same, and against the log", True)):
+        figure = run(folder, "audit", repeat=repeat, events=events)
+        millions = figure.facts["entries"] / 1e6
+        table.row(name, figure, None, f"{figure.cpu / millions:.1f} CPU s a million of {millions:.1f} million entries")
 
 
 def bench_memory(table: Table, folder: Path, repeat: int) -> None:
