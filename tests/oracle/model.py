@@ -218,6 +218,18 @@ class Rule:
         return {"cap_day": event.day, "cap_month": (year, event.day.month), "cap_year": year}[cap]
 
 
+def in_order_of_caps(components: list[dict]) -> list[dict]:
+    """A component that caps another one comes before it."""
+    done: list[dict] = []
+    while len(done) < len(components):
+        known = [None, *(component["name"] for component in done)]
+        ready = [component for component in components
+                 if component not in done and component.get("cap_by", {}).get("component") in known]
+        assert ready, components
+        done += ready
+    return done
+
+
 class Book:
     """A scheme file taken apart: the rules of the score and of each currency, in file order."""
 
@@ -225,7 +237,8 @@ class Book:
         self.scheme = scheme
         self.readings = scheme.get("readings", {})
         self.scored, self.settled = scheme["scheme"]["scored"], scheme["scheme"]["settled"]
-        self.last_day = scheme["scheme"].get("valid_until", date.max)
+        self.begins = scheme["scheme"].get("valid_from", date.min)
+        self.ends = scheme["scheme"].get("valid_until", date.max)
         self.window_days = whole(scheme["returns"]["window_days"])
         goods_exchange = scheme["returns"].get("goods_exchange", "return_and_order")
         self.exchange_is_return = goods_exchange == "return_and_order"
@@ -235,11 +248,10 @@ class Book:
         self.new_category = score.get("new_category", "window")
         self.components = score.get("component", [])
         self.component = {table["name"]: table for table in self.components}
+        self.capped_in_order = in_order_of_caps(self.components)
         self.score_rules = [Rule(table, f"score.{table['name']}", "floor") for table in score.get("rule", [])]
-        self.kinds_of_standing = {"reputation"}
-        for rule in self.score_rules:
-            if rule.per in STANDING:
-                self.kinds_of_standing |= {*rule.on, *rule.off}
+        self.awarding = [rule for rule in self.score_rules if rule.per not in STANDING]
+        self.standing = [rule for rule in self.score_rules if rule.per in STANDING]
         self.currencies = scheme.get("currency", [])
         self.earn_rules = {}
         for currency in self.currencies:
@@ -258,10 +270,10 @@ class Book:
         return holds(self.scheme["scheme"], day)
 
     def main_item(self, kind: str) -> str | None:
-        """The item that an account act without one names."""
+        """The item that an account act without one names: the first item of the first rule that names any."""
         for rule in self.score_rules:
-            if kind in rule.on or kind in rule.off:
-                return rule.items[0] if rule.items else None
+            if rule.items and kind in rule.on + rule.off:
+                return rule.items[0]
         return None
 
 
@@ -425,7 +437,8 @@ class Customer:
         self.purses = [Purse(currency) for currency in book.currencies]
         self.lines: list[Line] = []
         self.awards: list[Award] = []
-        self.acts: list[Event] = []                              # acts that start tenure, set states and levels
+        self.levels: list[int] = []                              # of reputation
+        self.acts: dict[str, list[Event]] = defaultdict(list)    # by standing rule: the acts that it values
         self.seen: dict[str, list[Event]] = defaultdict(list)    # by rule: what it has seen
         self.used: Counter = Counter()                           # by rule, cap and period: points awarded
         self.entries: list[dict] = []
@@ -433,6 +446,7 @@ class Customer:
         self.due: set[date] = set()                              # midnights at which time alone may act
         self.struck: dict[date, int] = {}                        # by settlement day: the score
         self.today = self.first_day = events[0].day
+        self.first_valued = max(self.first_day, book.begins)     # no day of valuation or settlement before it
 
     # --- time
 
@@ -970,29 +984,28 @@ class Customer:
             self.score_awards(event)
 
     def remember(self, event: Event) -> None:
-        if event.kind in self.book.kinds_of_standing:
-            self.acts.append(event)
+        """What sets or clears a state, says a level or starts tenure."""
+        if event.kind == "reputation":
+            self.levels.append(event.points)
+        for rule in self.book.standing:
+            if event.kind in rule.on + rule.off and self.sees(rule, event):
+                self.acts[rule.key].append(event)
 
     def score_awards(self, event: Event) -> list[Award]:
         """Awards of all rules for one event; states, levels and tenure are no awards."""
         awards = []
-        for rule in self.book.score_rules:
-            if event.kind in rule.on and rule.per not in STANDING:
+        for rule in self.book.awarding:
+            if event.kind in rule.on:
                 boost = exact(self.book.component[rule.component].get("boost_by_level", 0))
-                points = self.award(rule, event, boost * self.reputation())
+                points = self.award(rule, event, boost * (self.levels[-1] if self.levels else 0))
                 if points:
                     awards.append(Award(rule, event.day, points))
         self.awards.extend(awards)
         return awards
 
-    def reputation(self) -> int:
-        """The reputation level of the moment."""
-        levels = [act.points for act in self.acts if act.kind == "reputation"]
-        return levels[-1] if levels else 0
-
     def standing(self, rule: Rule, day: date) -> int:
         """Points of a state, a level or tenure at the end of a day."""
-        acts = [act for act in self.acts if act.day <= day and self.stands_by(rule, act)]
+        acts = [act for act in self.acts[rule.key] if act.day <= day]
         if rule.per == "year_since_first_order":
             return rule.points * full_years(acts[0].day, day) if acts else 0
         if rule.per == "level":
@@ -1009,27 +1022,19 @@ class Customer:
                 items.discard(name)
         return rule.points if items else 0
 
-    def stands_by(self, rule: Rule, act: Event) -> bool:
-        """Whether an act sets or clears what the rule values."""
-        return act.kind in rule.on + rule.off and self.sees(rule, act)
-
     def components_on(self, day: date) -> dict[str, int]:
         """The score's components at the end of a day, from their definition."""
         total = {component["name"]: 0 for component in self.book.components}
         for award in self.awards:
             if award.counts_on(day):
                 total[award.rule.component] += award.points
-        for rule in self.book.score_rules:
-            if rule.per in STANDING:
-                points = self.standing(rule, day)
-                total[rule.component] += points
-                self.counts["rule", rule.key] += points > 0
-        value = {}
-        while len(value) < len(total):
-            for component in self.book.components:
-                name, by = component["name"], component.get("cap_by")
-                if name not in value and (by is None or by["component"] in value):
-                    value[name] = self.capped(component, total[name], value)
+        for rule in self.book.standing:
+            points = self.standing(rule, day)
+            total[rule.component] += points
+            self.counts["rule", rule.key] += points > 0
+        value: dict[str, int] = {}
+        for component in self.book.capped_in_order:
+            value[component["name"]] = self.capped(component, total[component["name"]], value)
         return {name: value[name] for name in total}
 
     def capped(self, component: dict, points: int, value: dict[str, int]) -> int:
@@ -1051,8 +1056,8 @@ class Customer:
 
     def settled_before(self, day: date) -> date | None:
         """The last settlement struck before 00:00 of this day."""
-        settled_on = last_due(self.book.settled, min(day - ONE_DAY, self.book.last_day))
-        return settled_on if settled_on >= self.first_day else None
+        settled_on = last_due(self.book.settled, min(day - ONE_DAY, self.book.ends))
+        return settled_on if settled_on >= self.first_valued else None
 
     def settled_score(self, day: date) -> int:
         """The settled score in force on this day; 0 before any settlement."""
@@ -1067,12 +1072,13 @@ class Customer:
 
     def days_of_change(self) -> set[date]:
         """Days on which the value of the score can differ from the day before."""
-        days = {self.first_day} | {act.day for act in self.acts}
+        days = {self.first_day} | {act.day for acts in self.acts.values() for act in acts}
         for award in self.awards:
             days |= {award.day, award.ends_on, award.removed_on or award.day} - {date.max}
-        if any(rule.per == "year_since_first_order" for rule in self.book.score_rules):
-            orders = {act.day for act in self.acts if act.kind == "order"}
-            days |= {add_months(day, 12 * years) for day in orders for years in range(1, 20)}
+        for rule in self.book.standing:
+            if rule.per == "year_since_first_order" and self.acts[rule.key]:
+                first = self.acts[rule.key][0].day
+                days |= {add_months(first, 12 * years) for years in range(1, 20)}
         return days
 
     def valuations(self, until: datetime) -> dict[date, dict[str, int]]:
@@ -1080,8 +1086,8 @@ class Customer:
 
         On every other day of valuation or settlement the rows would say what they said before.
         """
-        end = min(until.date() - ONE_DAY, self.book.last_day)
-        changes = [day for day in self.days_of_change() | self.book.fee_dates if self.first_day <= day <= end]
+        end = min(until.date() - ONE_DAY, self.book.ends)
+        changes = {max(day, self.first_valued) for day in self.days_of_change() | self.book.fee_dates}
         days = {first_due(rhythm, day) for rhythm in (self.book.scored, self.book.settled) for day in changes}
         return {day: self.components_on(day) for day in sorted(days) if day <= end}
 
@@ -1230,6 +1236,6 @@ def values(rows: list[dict], scheme: dict, days: list[date]) -> list[dict]:
     for customer in live_through(rows, book, max(row["time"] for row in rows), Counter()):
         for day in sorted(set(days)):
             if customer.first_day <= day:
-                scored_on = last_due(book.scored, min(day, book.last_day))
+                scored_on = last_due(book.scored, min(day, book.ends))
                 answer.append(score_row(customer, scored_on, customer.components_on(scored_on)))
     return answer
