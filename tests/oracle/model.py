@@ -23,6 +23,7 @@ FEE_COLUMNS = ["customer_id", "settled_on", "plan", "fee_cny"]
 ONE_DAY = timedelta(days=1)
 OUTLETS_OF_EXCHANGE = ("coupon", "lottery", "external", "exchange")
 STANDING = ("state", "level", "year_since_first_order")       # valued day by day, not awarded
+WHOLE_TABLES = ("X21", "X29", "limits")                       # readings that every customer of a scheme meets
 ACTIVITY = ("accrual", "transfer_in", "redemption", "reinstatement")
 
 
@@ -566,6 +567,7 @@ class Customer:
         floor, half_even = points // 1, round(points)
         if floor != half_even and rule.key.split(".")[0] != "score":
             self.decided("X23")
+            self.decided("half_shells")
         return int(floor if rule.rounding == "floor" else half_even)
 
     def is_new_category(self, event: Event, before: list[Event]) -> bool:
@@ -751,7 +753,7 @@ class Customer:
         if not wanted:
             return
         self.decided("X16")
-        if purse.currency["on_shortfall"] == "deficit":
+        if purse.currency.get("on_shortfall", "deficit") == "deficit":
             self.owe(purse, event, "clawback", wanted, earned.rule.funder)
         else:
             self.counts["clamped", purse.name] += 1
@@ -824,7 +826,7 @@ class Customer:
         purse.lots.append(lot)
         if lot.expires_on is not None:
             self.due.add(lot.expires_on + ONE_DAY)
-        self.decided("X4", purse.name == "coins")
+        self.decided("X4", purse.name in ("coins", "third"))
         self.decided("expiry", day.year < 2026)
         self.fill(purse, lot, points, entry)
         self.post(purse, now, entry, points, lot=lot, order_id=order_id, event_id=event_id)
@@ -1219,6 +1221,8 @@ def run(rows: list[dict], scheme: dict, until: datetime | None = None) -> Result
     values = [customer.valuations(until) for customer in customers]
     seats = seats_by_day(customers, values, book, result.counts)
     for customer, value in zip(customers, values, strict=True):
+        for reading in WHOLE_TABLES:
+            customer.decided(reading)
         result.entries += customer.entries
         result.declined += customer.declined
         result.scores += score_rows(customer, value)
