@@ -270,6 +270,10 @@ class Book:
         """Whether the scheme itself holds on this day."""
         return holds(self.scheme["scheme"], day)
 
+    def rules_of(self, currency: str, kind: str) -> list[Rule]:
+        """The rules by which acts of a kind earn points of a currency."""
+        return [rule for rule in self.earn_rules[currency] if kind in rule.on]
+
     def main_item(self, kind: str) -> str | None:
         """The item that an account act without one names: the first item of the first rule that names any."""
         for rule in self.score_rules:
@@ -495,8 +499,8 @@ class Customer:
     # --- awards, for the score and for currencies alike
 
     def award(self, rule: Rule, event: Event, boost: Fraction = Fraction(0)) -> int:
-        """Points of one rule for one event, under its caps."""
-        if event.kind not in rule.on or not self.sees(rule, event):
+        """Points of one rule for one event of its kinds, under its caps."""
+        if not self.sees(rule, event):
             return 0
         points = self.before_caps(rule, event)
         self.seen[rule.key].append(event)
@@ -525,15 +529,17 @@ class Customer:
 
     def before_caps(self, rule: Rule, event: Event) -> int:
         """What the rule pays for this event, given all that it saw before."""
-        before = self.seen[rule.key]
-        days = {earlier.day for earlier in before}
-        this_month = {day for day in days if (day.year, day.month) == (event.day.year, event.day.month)}
         if rule.per == "act":
             return rule.points
         if rule.per == "given":
             return event.points
         if rule.per == "amount_rate":
             return self.rounded(rule, rule.rate * event.cny)
+        if rule.per == "amount":
+            return self.by_line_amount(rule, event)
+        before = self.seen[rule.key]
+        days = {earlier.day for earlier in before}
+        this_month = {day for day in days if (day.year, day.month) == (event.day.year, event.day.month)}
         if rule.per == "new_category":
             return rule.points if self.is_new_category(event, before) else 0
         if rule.per == "shopping_day":
@@ -545,10 +551,8 @@ class Customer:
             month_before = add_months(event.day.replace(day=1), -1)
             run = any((day.year, day.month) == (month_before.year, month_before.month) for day in days)
             return rule.points if run and not this_month else 0
-        if rule.per == "streak":
-            return self.streak(rule, event, days)
-        assert rule.per == "amount", rule.per
-        return self.by_line_amount(rule, event)
+        assert rule.per == "streak", rule.per
+        return self.streak(rule, event, days)
 
     def tier_boost(self, rule: Rule, day: date) -> Fraction:
         """What the tier in force adds to an award, as a share of it."""
@@ -628,7 +632,7 @@ class Customer:
         self.due.add(event.day + timedelta(days=self.book.confirm_days))
         self.score_line(line)
         for purse in self.purses:
-            for rule in self.book.earn_rules[purse.name]:
+            for rule in self.book.rules_of(purse.name, event.kind):
                 points = self.award(rule, event, self.tier_boost(rule, event.day))
                 if points:
                     self.earn_by_line(line, purse, rule, points)
@@ -852,7 +856,7 @@ class Customer:
     def earn_by_act(self, event: Event) -> None:
         """Points for an act that is no order line; points given are of the currency that the row names."""
         for purse in self.purses:
-            for rule in self.book.earn_rules[purse.name]:
+            for rule in self.book.rules_of(purse.name, event.kind):
                 if rule.per == "given" and purse is not self.purse_of(event):
                     continue
                 points = self.award(rule, event, self.tier_boost(rule, event.day))
@@ -938,7 +942,7 @@ class Customer:
     def look_again(self) -> None:
         """A gate is shut: it may open at the midnight after the next settlement of another score."""
         settled_on = last_due(self.book.settled, self.today - ONE_DAY)
-        coming = [day for day in self.days_of_change() if day > settled_on]
+        coming = [day for day in self.days_of_change(self.today.year + 1) if day > settled_on]
         if coming:
             self.due.add(first_due(self.book.settled, max(min(coming), self.today)) + ONE_DAY)
 
@@ -1072,15 +1076,15 @@ class Customer:
             self.struck[day] = self.score_on(day)
         return self.struck[day]
 
-    def days_of_change(self) -> set[date]:
-        """Days on which the value of the score can differ from the day before."""
+    def days_of_change(self, last_year: int) -> set[date]:
+        """Days, until the end of a year, on which the value of the score can differ from the day before."""
         days = {self.first_day} | {act.day for acts in self.acts.values() for act in acts}
         for award in self.awards:
             days |= {award.day, award.ends_on, award.removed_on or award.day} - {date.max}
         for rule in self.book.standing:
             if rule.per == "year_since_first_order" and self.acts[rule.key]:
                 first = self.acts[rule.key][0].day
-                days |= {add_months(first, 12 * years) for years in range(1, 20)}
+                days |= {add_months(first, 12 * years) for years in range(1, last_year - first.year + 1)}
         return days
 
     def valuations(self, until: datetime) -> dict[date, dict[str, int]]:
@@ -1089,7 +1093,7 @@ class Customer:
         On every other day of valuation or settlement the rows would say what they said before.
         """
         end = min(until.date() - ONE_DAY, self.book.ends)
-        changes = {max(day, self.first_valued) for day in self.days_of_change() | self.book.fee_dates}
+        changes = {max(day, self.first_valued) for day in self.days_of_change(end.year) | self.book.fee_dates}
         days = {first_due(rhythm, day) for rhythm in (self.book.scored, self.book.settled) for day in changes}
         return {day: self.components_on(day) for day in sorted(days) if day <= end}
 

@@ -47,7 +47,7 @@ ANCHORS = ((1, 1), (1, 2), (1, 8), (2, 28), (2, 29), (3, 1), (6, 30), (7, 1), (1
 HABITS = {
     "shopper": {"order": 12, "line": 4, "confirm": 4, "redeem": 3, "return": 2, "acts": 3, "points": 1},
     "returner": {"order": 8, "line": 3, "confirm": 3, "redeem": 5, "return": 7, "exchange_goods": 4,
-                 "points": 4, "squeeze": 6, "too late": 3, "acts": 1},
+                 "points": 4, "squeeze": 6, "too late": 5, "acts": 1},
     "visitor": {"streak": 3, "acts": 8, "burst": 8, "order": 2, "points": 3},
     "collector": {"points": 12, "order": 4, "redeem": 6, "return": 2, "account": 1, "streak": 1,
                   "privileges": 2},
@@ -86,6 +86,7 @@ class Setting:
     kinds: list[str]
     daily: list[str]                 # of rules that pay for days in a row
     currencies: list
+    spendable: list                  # currencies that take money off an order
     days: list[date]                 # at which rules begin and end
     span: tuple[date, date] | None   # the scheme's own dates, at least one of which is in the file
     gaps: list[int]                  # days after which points expire
@@ -120,7 +121,8 @@ def setting_of(scheme: dict) -> Setting:
     return Setting(
         daily=sorted(daily - set(ON_ORDERS)) or ["check_in"],
         kinds=sorted({kind for rule in rules for kind in rule["on"] + rule.get("off", [])} & set(KINDS) - {"order"}),
-        currencies=[None] + [currency["name"] for currency in currencies], days=sorted(dates_in(scheme)), span=span,
+        currencies=[None] + [currency["name"] for currency in currencies],
+        spendable=[currency["name"] for currency in currencies if "redeem" in currency] or [None], days=sorted(dates_in(scheme)), span=span,
         gaps=sorted({int(exact(expiry["days"])) for expiry in expiries if "days" in expiry}),
         ends=sorted({(int(text[:2]), int(text[3:])) for expiry in expiries for text in expiry.get("dates", ["12-31"])}),
         big_amounts=sorted({int(exact(edge_of(step)) * 100) for step in scheme["tier"] if "invited" not in step}),
@@ -388,8 +390,10 @@ class Life:
         rng, today = self.rng, self.now.date()
         ends = [today + timedelta(days=days) for days in self.setting.gaps]
         ends += [date(today.year + years, *end) for years in (0, 1, 2) for end in self.setting.ends]
-        end = rng.choice([end for end in ends if today < end] or [today + timedelta(days=1)])
-        currency = rng.choice(self.currencies)
+        ends = [end for end in ends if today < end and end.year <= self.last_year]
+        if not ends:
+            return
+        end, currency = rng.choice(ends), rng.choice(self.setting.spendable)
         self.add("grant", points=rng.choice((700, 1000, 3000)), currency=currency)
         self.now = datetime.combine(end - timedelta(days=rng.choice((0, 0, 1))), time(12))
         self.order(rng.choice((1, 2)), (50001, 99999, 200000))
@@ -500,7 +504,7 @@ def vary_tables(rng: Random, tables: dict) -> None:
         vary_currency(rng, currency)
     for tier in tables.get("tier", []):
         if "members_a_seat" in tier:
-            tier["members_a_seat"] = number(rng.choice((8, 20, 50)))
+            tier["members_a_seat"] = number(rng.choice((5, 10, 30)))
     for component in tables.get("score", {}).get("component", []):
         if "cap" in component and rng.random() < 0.6:
             component["cap"] = number(3000)
@@ -509,7 +513,7 @@ def vary_tables(rng: Random, tables: dict) -> None:
 
 def vary_awards(rng: Random, rules: list[dict]) -> None:
     """Sometimes all awards are many times higher; often the first rule has no caps: high tiers, tight parts."""
-    times = rng.choice((1, 1, 10, 100))
+    times = rng.choice((1, 10, 100))
     for award in [*rules, *(step for rule in rules for step in rule.get("steps", []))]:
         if "points" in award and award.get("per") != "level":
             award["points"] = number(award["points"]["value"] * times)

@@ -739,7 +739,7 @@ def test_the_shortcut_over_quiet_days_changes_nothing(monkeypatch):
     every_day = {
         date.fromordinal(n) for n in range(date(2023, 1, 1).toordinal(), date(2026, 6, 1).toordinal())
     }
-    monkeypatch.setattr(Customer, "days_of_change", lambda self: every_day)
+    monkeypatch.setattr(Customer, "days_of_change", lambda self, last_year: every_day)
     assert run(rows, scheme("jd")).scores == quick
 
 
