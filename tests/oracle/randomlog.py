@@ -106,7 +106,7 @@ def setting_of(scheme: dict) -> Setting:
     first, last = heading.get("valid_from"), heading.get("valid_until")
     span = None
     if first or last:
-        span = first or add_months(last, -36), last or add_months(first, 48)
+        span = first or add_months(last, -60), last or add_months(first, 48)
     expiries = [table["expiry"] for currency in currencies for table in [currency, *currency.get("period", [])]]
     outlets = [outlet for currency in currencies for outlet in currency.get("outlet", [])]
     spent = [outlet["price"] for outlet in outlets if "price" in outlet]
@@ -122,7 +122,8 @@ def setting_of(scheme: dict) -> Setting:
         daily=sorted(daily - set(ON_ORDERS)) or ["check_in"],
         kinds=sorted({kind for rule in rules for kind in rule["on"] + rule.get("off", [])} & set(KINDS) - {"order"}),
         currencies=[None] + [currency["name"] for currency in currencies],
-        spendable=[currency["name"] for currency in currencies if "redeem" in currency] or [None], days=sorted(dates_in(scheme)), span=span,
+        spendable=[currency["name"] for currency in currencies if "redeem" in currency] or [None],
+        days=sorted(dates_in(scheme)), span=span,
         gaps=sorted({int(exact(expiry["days"])) for expiry in expiries if "days" in expiry}),
         ends=sorted({(int(text[:2]), int(text[3:])) for expiry in expiries for text in expiry.get("dates", ["12-31"])}),
         big_amounts=sorted({int(exact(edge_of(step)) * 100) for step in scheme["tier"] if "invited" not in step}),
@@ -342,8 +343,8 @@ class Life:
 
     # --- acts
 
-    def simple(self, kind: str) -> None:
-        """An act with the values that it needs."""
+    def simple(self, kind: str, **given) -> None:
+        """An act with the values that it needs, some of them given."""
         rng = self.rng
         values = {"item_id": rng.choice(ITEMS[kind])} if kind in ITEMS else {}
         if kind in ("grant", "penalty", "exchange", "courier_gift"):
@@ -360,7 +361,7 @@ class Life:
             values |= {"order_id": self.known_order(), "item_id": rng.choice((None, "i1", "i2", "i9"))}
         if kind not in ITEMS and rng.random() < 0.3:
             values |= {"category": rng.choice(CATEGORIES), "shop": rng.choice(SHOPS)}
-        self.add(kind, channel=rng.choice(CHANNELS) if rng.random() < 0.2 else None, **values)
+        self.add(kind, channel=rng.choice(CHANNELS) if rng.random() < 0.2 else None, **values | given)
 
     def random_act(self) -> None:
         kinds = self.kinds if self.kinds and self.rng.random() < 0.9 else KINDS
@@ -369,7 +370,12 @@ class Life:
             self.simple(kind)
 
     def points(self) -> None:
-        self.simple(self.rng.choice(("grant", "grant", "exchange", "exchange", "courier_gift", "penalty")))
+        """Points given, spent or taken; what is spent is sometimes given just before."""
+        kind = self.rng.choice(("grant", "grant", "exchange", "exchange", "courier_gift", "penalty"))
+        currency = self.rng.choice(self.currencies)
+        if kind in ("exchange", "courier_gift") and self.rng.random() < 0.4:
+            self.simple("grant", currency=currency, points=self.rng.choice((100, 5000)))
+        self.simple(kind, currency=currency)
 
     def squeeze(self) -> None:
         """Points spent on an order, everything taken by a penalty, then goods sent back."""
@@ -418,7 +424,7 @@ class Life:
         self.simple(self.rng.choice((
             "profile_completed", "profile_cleared", "identity_verified", "identity_verified",
             "identity_revoked", "account_bound", "account_unbound", "credit", "credit", "reputation",
-            "reputation", "family_bound")))
+            "reputation", "reputation", "reputation", "family_bound")))
 
     def streak(self) -> None:
         """The act of a daily rule on consecutive days, now and then twice a day."""

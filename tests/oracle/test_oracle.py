@@ -12,7 +12,8 @@ import json
 import re
 import tomllib
 from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
 from random import Random
@@ -33,14 +34,14 @@ from .model import (
     run,
     values,
 )
-from .randomlog import random_log, random_readings, random_variant
+from .randomlog import COLUMNS, number, random_log, random_readings, random_variant
 from .randomscheme import random_scheme
 
 HERE, DATA = Path(__file__).parent, Path(__file__).parents[2] / "data"
 SHIPPED = sorted(path.stem for path in DATA.glob("schemes/*.toml"))
 EXAMPLES = sorted(path.stem for path in DATA.glob("examples/*.toml"))
 FILES = {path.stem: path for path in [*DATA.glob("*s/*.toml"), HERE / "features.toml"]}
-BATCHES = dict.fromkeys([*SHIPPED, "features"], 24) | {"jd": 27, "taobao": 30, "features": 30}
+BATCHES = dict.fromkeys([*SHIPPED, "features"], 24) | {"jd": 27, "taobao": 30, "xiaohongshu": 30, "features": 36}
 CUSTOMERS, AT_LEAST = 100, 50
 
 
@@ -236,6 +237,14 @@ def load(batch: Batch, folder: Path) -> lr.Scheme:
 
 def compare(batch: Batch, folder: Path) -> Counter:
     """Run model and machine on a batch; what the model met."""
+    try:
+        return compare_tables(batch, folder)
+    except Exception as error:
+        error.add_note(f"{batch.key} batch {batch.seed} of {batch.customers} customers, from {__name__}.make_batch")
+        raise
+
+
+def compare_tables(batch: Batch, folder: Path) -> Counter:
     components = [component["name"] for component in batch.scheme.get("score", {}).get("component", [])]
     score_columns = ["customer_id", "settled_on", *components, "score"]
     columns = {"scores": score_columns, "entries": ENTRY_COLUMNS, "declined": DECLINED_COLUMNS, "tiers": TIER_COLUMNS,
@@ -293,7 +302,7 @@ def expected_of_currency(currency: dict) -> set[tuple]:
     """Its rules, and the entries and refusals that they and its outlets make possible."""
     name, redeem, earn = currency["name"], currency.get("redeem", {}), currency.get("earn", [])
     wanted = {("declined", "penalty", "shortfall"), ("deficit repaid by", "accrual")}
-    wanted |= entries_of(name, "accrual expiry penalty")
+    wanted |= entries_of(name, "accrual penalty" if currency["expiry"]["kind"] == "never" else "accrual expiry penalty")
     if "valid_from" not in currency:                             # else no variant lets it be stolen
         wanted |= entries_of(name, "transfer_in transfer_out") | {("deficit", name, "transfer_out")}
     wanted |= {("deficit repaid by", "transfer_in")} if currency.get("steals") else set()
@@ -349,29 +358,84 @@ def entries_of(currency: str, kinds: str) -> set[tuple]:
 
 
 ONLY = {"jd": {("declined", "exchange", "not_offered"), ("declined", "goods_exchange", "expired")}}
+AT_RANDOM = ("automatic", "boost", "cap", "clamped", "deficit", "fee of another country", "inactivity",
+             "redeem at shop", "scheme dates", "score scope", "seat", "share", "step")
 
 
 # ------------------------------------------------------------------------------------------------- tests
 
 
-@pytest.mark.parametrize("key", BATCHES)
-def test_machine_and_model_agree(key, tmp_path):
+def compare_all(batches: Iterable[Batch], folder: Path) -> Counter:
     counts = Counter()
-    for seed in range(BATCHES[key]):
-        counts += compare(make_batch(key, seed), tmp_path)
+    for batch in batches:
+        counts += compare(batch, folder)
+    return counts
+
+
+def assert_met(key: str, counts: Counter, at_least: int) -> None:
+    """All that a scheme file can bring was met often enough; else the failure shows what was met."""
     print(f"\n{key}: what the model met")
     for what in sorted(counts, key=str):
         print(f"{counts[what]:>9}  {'  '.join(str(part) for part in what)}")
-    seldom = {what: counts[what] for what in expected_counts(file_of(key)) if counts[what] < AT_LEAST}
+    seldom = {what: counts[what] for what in expected_counts(file_of(key)) if counts[what] < at_least}
+    assert not seldom, f"met less than {at_least} times: {seldom}"
+
+
+@pytest.mark.parametrize("key", BATCHES)
+def test_machine_and_model_agree(key, tmp_path):
+    assert_met(key, compare_all((make_batch(key, seed) for seed in range(BATCHES[key])), tmp_path), AT_LEAST)
+
+
+@pytest.mark.parametrize("key", EXAMPLES)
+def test_machine_and_model_agree_on_examples(key, tmp_path):
+    assert_met(key, compare_all((make_batch(key, seed) for seed in range(6)), tmp_path), AT_LEAST // 10)
+
+
+def test_machine_and_model_agree_on_random_schemes(tmp_path):
+    counts = Counter()
+    for what, times in compare_all((make_batch("random", seed, 50) for seed in range(20)), tmp_path).items():
+        counts[what[0]] += times
+    seldom = {what: counts[what] for what in AT_RANDOM if counts[what] < AT_LEAST}
     assert not seldom, f"met less than {AT_LEAST} times: {seldom}"
 
 
 @pytest.mark.soak
-@pytest.mark.parametrize("key", BATCHES)
-@pytest.mark.parametrize("start", range(1000, 31_000, 1000))
+@pytest.mark.parametrize("key", [*BATCHES, *EXAMPLES])
+@pytest.mark.parametrize("start", (1000, 2000, 3000))
 def test_machine_and_model_agree_on_more(key, start, tmp_path):
-    for seed in range(start, start + 30):
-        compare(make_batch(key, seed), tmp_path)
+    compare_all((make_batch(key, seed) for seed in range(start, start + 10)), tmp_path)
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("start", range(1000, 1500, 20))
+def test_machine_and_model_agree_on_more_random_schemes(start, tmp_path):
+    compare_all((make_batch("random", seed, 200) for seed in range(start, start + 20)), tmp_path)
+
+
+@pytest.mark.xfail(reason="the machine settles from the first event on, and so misses the first fee",
+                   raises=pytest.fail.Exception, strict=True)
+@pytest.mark.parametrize("table", ("scores", "tiers", "fees"))
+def test_nothing_is_settled_before_a_scheme_begins(table, monkeypatch, tmp_path):
+    monkeypatch.setitem(globals(), "early_customers", lambda batch: set())
+    batch = batch_of({"valid_from": date(2024, 3, 1)}, [login(2024, 2, 20)], until=datetime(2024, 3, 5))
+    expected, found = replayed(batch, tmp_path)
+    assert [row["settled_on"] for row in getattr(expected, table)] == [date(2024, 3, 1)]
+    assert_same(table, batch, getattr(expected, table), list(found[table].columns), found[table])
+
+
+def batch_of(dates: dict, rows: list[dict], until: datetime) -> Batch:
+    """A scheme of one score, one tier and one fee, with dates, and a log."""
+    heading = {"key": "small", "title": "Small", "operator": "nobody", "timezone": "Asia/Shanghai"}
+    rule = {"name": "login", "component": "visits", "on": ["login"], "points": number(1), "window": "trailing"}
+    file = {"scheme": heading | {"scored": "daily", "settled": "daily"} | dates,
+            "returns": {"window_days": number(30)}, "confirm": {"days": number(7)},
+            "score": {"component": [{"name": "visits"}], "rule": [rule]}, "tier": [{"name": "all"}],
+            "plan": [{"name": "card", "fee": [{"cny": number(10)}]}]}
+    return Batch(key="small", seed=0, customers=1, file=file, readings={}, rows=rows, until=until, days=[])
+
+
+def login(*day: int) -> dict:
+    return dict.fromkeys(COLUMNS) | {"customer_id": 1, "time": datetime(*day), "kind": "login", "virtual": False}
 
 
 def test_the_comparison_shows_both_histories():
@@ -380,13 +444,51 @@ def test_the_comparison_shows_both_histories():
     frame = pd.DataFrame(as_timed(tiers))
     assert_same("tiers", batch, tiers, TIER_COLUMNS, frame)
     wrong = frame.assign(tier=["gift", *frame["tier"][1:]])
-    with pytest.raises(pytest.fail.Exception, match="(?s)tiers of .*events:.*model:.*machine:.*=> "):
+    with pytest.raises(pytest.fail.Exception, match="(?s)tiers of .*shrink jd 0 3\nevents:.*model:.*machine:.*=> "):
         assert_same("tiers", batch, tiers, TIER_COLUMNS, wrong)
     with pytest.raises(pytest.fail.Exception, match="differ at row"):
         assert_same("tiers", batch, tiers, TIER_COLUMNS, frame[:-1])
+
+
+def test_an_error_names_its_batch(tmp_path):
+    batch = replace(make_batch("random", 5, customers=3), rows=[{}])
+    with pytest.raises(KeyError) as error:
+        compare(batch, tmp_path)
+    assert error.value.__notes__ == ["random batch 5 of 3 customers, from tests.oracle.test_oracle.make_batch"]
 
 
 def test_random_logs_repeat():
     first, second = make_batch("taobao", 3), make_batch("taobao", 3)
     assert (first.rows, first.readings, first.until) == (second.rows, second.readings, second.until)
     assert tomllib.loads(to_toml(first.file)) == first.file
+
+
+def test_features_hold_every_word_of_the_language():
+    schema = lr.scheme_schema()
+    tables = schema["$defs"] | {"file": schema}
+    file = file_of("features")
+    choices = [{}, *({reading["id"]: choice["name"]} for reading in file["reading"] for choice in reading["choice"])]
+    used = {word for choice in choices for word in words_used(tables, "file", apply_readings(file, choice))}
+    known = {(name, key, *word) for name, table in tables.items() if not name.startswith("Number")
+             for key, node in table["properties"].items() for word in [(), *([word] for word in words_of(node))]}
+    kinds_of_events = {word for word in known if word[1] in ("on", "off") and len(word) == 3}
+    of_no_use = {("EarnRule", "off"), ("EarnRule", "items")}     # keys of per = "state", which only a score has
+    assert known - used - kinds_of_events == of_no_use
+
+
+def words_of(node: dict) -> list[str]:
+    """The closed words that may stand under a key."""
+    return node.get("items", node).get("enum", [])
+
+
+def words_used(tables: dict, name: str, table: dict) -> Iterator[tuple]:
+    """The keys of a table of a file and of all tables in it, and the closed words under them."""
+    for key, value in table.items():
+        node = tables[name]["properties"][key]
+        yield name, key
+        inner = node.get("items", node).get("$ref", "").rpartition("/")[2]
+        for item in value if isinstance(value, list) else [value]:
+            if words_of(node):
+                yield name, key, item
+            if inner and not inner.startswith("Number"):
+                yield from words_used(tables, inner, item)
