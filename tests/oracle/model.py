@@ -257,8 +257,8 @@ class Book:
         self.earn_rules = {}
         for currency in self.currencies:
             name, rounding = currency["name"], currency.get("rounding", "floor")
-            self.earn_rules[name] = [Rule(table, f"{name}.{table['name']}", rounding)
-                                     for table in currency.get("earn", [])]
+            self.earn_rules[name] = [Rule(table, f"{name}.{table.get('name', place)}", rounding)
+                                     for place, table in enumerate(currency.get("earn", []))]
         self.tiers, self.plans = scheme.get("tier", []), scheme.get("plan", [])
         self.ladder = [tier for tier in self.tiers if not tier.get("invited")]
 

@@ -124,7 +124,16 @@ class Writer:
         file["plan"] = [self.plan(f"plan_{n}") for n in range(self.count("plans", (6, 4, 3, 1, 1)))]
         self.benefits(file)
         ReadingWriter(self, file).write()
+        self.unname(file)
         return {key: value for key, value in file.items() if value != [] and value != {}}
+
+    def unname(self, file: dict) -> None:
+        """Leave out the names of some earn rules that no reading speaks of: their places stand for them."""
+        spoken_of = str(file["reading"])
+        for currency in file["currency"]:
+            for rule in currency.get("earn", []):
+                if f"{currency['name']}.earn.{rule['name']}" not in spoken_of and self.chance(0.15):
+                    del rule["name"]
 
     # --- the score
 
