@@ -331,7 +331,7 @@ MIND = np.dtype([
     ("tier", "i4"), ("ordered", "i4"), ("ordered_on", "i4"), ("visited_on", "i4"), ("pushed_on", "i4"), ("checked_in_on", "i4"), ("plan", "i4"),
     ("plan_from", "i4"), ("plan_until", "i4"), ("stamp", "f8"), ("gamed_on", "i4"), ("digest", "u8"), ("n_to_do", "i4"), ("failed", "i4"), ("to_do", ERRAND, (TO_DO,))], align=True)
 WORLD = np.dtype([
-    ("first_day", "i4"), ("value", "f8", (CURRENCIES,)), ("worth", "f8", (CURRENCIES,)), ("target", "i8", (CURRENCIES,)), ("outlet", "i4", (CURRENCIES,)),
+    ("first_day", "i4"), ("measured_from", "i4"), ("measured_to", "i4"), ("last_day", "i4"), ("value", "f8", (CURRENCIES,)), ("worth", "f8", (CURRENCIES,)), ("target", "i8", (CURRENCIES,)), ("outlet", "i4", (CURRENCIES,)),
     ("plan_months", "i4", (PLANS,)), ("plan_order", "f8", (PLANS,)), ("plan_year", "f8", (PLANS,)), ("plan_rate", "f8", (PLANS,)),
     ("earns_visit", "i4"), ("earn_rate", "f8"), ("channel", "i8", (6,))], align=True)
 

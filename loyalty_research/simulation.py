@@ -3,13 +3,15 @@
 # %% auto #0
 __all__ = ['CHANNELS', 'CHANNEL_MARKS', 'SHOPS', 'ACT_ROW', 'ACT_ROWS', 'INTENT', 'DIARY', 'NO_CHANNEL', 'ORDER', 'REDEEM',
            'CONFIRM', 'RETURN', 'REVIEW', 'EXCHANGE', 'LOGIN', 'CHECK_IN', 'HARVEST', 'WATER', 'PLAN_JOINED',
-           'PLAN_RENEWED', 'ORDERS', 'SPEND', 'GMV', 'CHURNED', 'ACTIVE', 'FEES', 'MEMBERS', 'BENEFITS', 'STOCK',
-           'DEFICIT', 'NET_PLATFORM', 'TALLY_COLUMNS', 'FLOW_COLUMNS', 'WEEK_US', 'LIFE', 'RUNOFF_DAYS', 'FLOW_NAMES',
-           'reward_of', 'set_plan', 'earn_rate', 'compile_world', 'intend', 'write_act', 'held_in_all', 'do_all',
-           'put_off', 'plan_follow_ups', 'pick_goods', 'most_in_points', 'pay_in_points', 'buy', 'count', 'digest',
-           'post_flows', 'spend_at_visit', 'visit', 'run_errand', 'pay_plan', 'decide_on_plans', 'play_the_edge',
-           'begin_week', 'run_clocks', 'decide', 'pass_week', 'clear_mind', 'close_week', 'note_life', 'live',
-           'live_block', 'Setting', 'new_tally', 'scratch', 'run_customers', 'run_all', 'available_threads',
+           'PLAN_RENEWED', 'ORDERS', 'SPEND', 'GMV', 'CHURNED', 'ACTIVE', 'FEES', 'MEMBERS', 'MEMBER_ORDERS', 'FLOWS',
+           'COUNTS', 'BY_TIER', 'COHORTS', 'AT_RISK', 'REDEEMED', 'HELD_FIRST', 'HELD_LAST', 'STRANDED', 'STOCK',
+           'DEFICIT', 'NET_PLATFORM', 'TALLY_COLUMNS', 'FLOW_COLUMNS', 'PERIOD_DAYS', 'AGES', 'ENDS', 'WEEK_US', 'LIFE',
+           'RUNOFF_DAYS', 'FLOW_NAMES', 'reward_of', 'set_plan', 'earn_rate', 'compile_world', 'intend', 'write_act',
+           'held_in_all', 'do_all', 'put_off', 'plan_follow_ups', 'pick_goods', 'most_in_points', 'pay_in_points',
+           'buy', 'count', 'digest', 'place_of_lot', 'post_lot_entry', 'post_entry', 'post_flows', 'post_lots',
+           'spend_at_visit', 'visit', 'run_errand', 'pay_plan', 'decide_on_plans', 'play_the_edge', 'begin_week',
+           'run_clocks', 'decide', 'pass_week', 'clear_mind', 'close_week', 'begin_life', 'end_life', 'add_counts',
+           'live', 'live_block', 'Setting', 'new_tally', 'scratch', 'run_customers', 'run_all', 'available_threads',
            'points_by_week', 'Simulation', 'acts_table', 'number_events', 'write_parts', 'whole_number', 'check_dates',
            'simulate']
 
@@ -32,10 +34,10 @@ from tqdm.auto import tqdm
 from .behaviour import (ACTS, BASKETS, CHANNELS_LUCK, FOLLOW_UPS, GAPS, GOODS, KINDS, LEAVING, MIND, SHOPS_LUCK, TO_DO, VISITS, WORLD,
                                         Behaviour, attend, choose_points, compile_behaviour, days_to_settlement, exponential, fade, feel_redeemed,
                                         gap_to_tier, get_push, joins, leave_rate, logistic, normal, notice_tier, order_rate, renews, uniform, visit_rate)
-from .dates import FIRST_DAY, LAST_DAY
+from .dates import FIRST_DAY, LAST_DAY, NEVER
 from .events import EVENT_KINDS, SimulationError
 from .machine import DAY_US, step, tick
-from .points import PLATFORM, most_on_order
+from .points import PENDING, PLATFORM, REDEMPTION_ENTRY, REINSTATEMENT, RELEASE, most_on_order
 from .population import BLOCK, CATEGORIES, SEGMENTS, Population, draw_block, season_of
 from .results import instant
 from .schemes import Scheme, load_scheme
@@ -79,11 +81,11 @@ def earn_rate(scheme: Scheme) -> float:
     return max(rates, default=0.0)
 
 # %% ../nbs/api/33_simulation.ipynb #c008
-def compile_world(scheme: Scheme, behaviour: Behaviour, first_day: int) -> np.ndarray:
-    """Return what customers see of a scheme, as one record."""
+def compile_world(scheme: Scheme, behaviour: Behaviour, days: tuple[int, int, int, int]) -> np.ndarray:
+    """Return what customers see of a scheme, as one record; `days` as :attr:`Setting.days`."""
     record = np.zeros(1, WORLD)
     world = record[0]
-    world["first_day"] = first_day
+    world["first_day"], world["measured_from"], world["measured_to"], world["last_day"] = days
     world["outlet"] = -1
     for number, currency in enumerate(scheme.currencies):
         world["value"][number] = float(currency.value_cny.exact)
@@ -272,19 +274,22 @@ def buy(customer, rules, person, mind, b, world, diary, tally, week, now):
     mind.ordered_on = now // DAY_US
     mind.to_order = exponential(person.key, GAPS, n + 1)
     count(tally, week, ORDERS, 1)
+    count(tally, week, MEMBER_ORDERS, 1 if mind.plan >= 0 else 0)
     count(tally, week, SPEND, fen)
     count(tally, week, GMV, fen)
 
 # %% ../nbs/api/33_simulation.ipynb #c023
-ORDERS, SPEND, GMV, CHURNED, ACTIVE, FEES, MEMBERS, BENEFITS = range(8)
+ORDERS, SPEND, GMV, CHURNED, ACTIVE, FEES, MEMBERS, MEMBER_ORDERS = range(8)
+FLOWS, COUNTS, BY_TIER, COHORTS, AT_RISK, REDEEMED, HELD_FIRST, HELD_LAST, STRANDED = range(9)
 STOCK, DEFICIT, NET_PLATFORM = len(ENTRIES), len(ENTRIES) + 1, len(ENTRIES) + 2
 TALLY_COLUMNS, FLOW_COLUMNS = 8, len(ENTRIES) + 3
+PERIOD_DAYS, AGES, ENDS = 28, 68, 34  # hazards are by periods of four weeks; the last column is "no last day"
 
 
 @compiled
 def count(tally, week, column, amount):
     """Add to a week."""
-    tally[1][week, column] += amount
+    tally[COUNTS][week, column] += amount
 
 # %% ../nbs/api/33_simulation.ipynb #c024
 @compiled
@@ -298,26 +303,68 @@ def digest(before, row):
 
 # %% ../nbs/api/33_simulation.ipynb #c025
 @compiled
+def place_of_lot(world, day, accrued_on, expires_on):
+    """Return age and time to the end of a lot, in periods of four weeks, at the start of the one in which a day lies; age 0 is a lot of the period itself."""
+    period = (day - world.first_day) // PERIOD_DAYS
+    age = min(period - (accrued_on - world.first_day) // PERIOD_DAYS, AGES - 1)
+    if expires_on >= NEVER:
+        return age, ENDS - 1
+    return age, min(max((expires_on - world.first_day) // PERIOD_DAYS - period, 0), ENDS - 2)
+
+# %% ../nbs/api/33_simulation.ipynb #c026
+@compiled
+def post_lot_entry(row, world, tally):
+    """Add an entry that moves a lot to the cohort of the measured weeks, and to what is at risk or redeemed in the lot's place."""
+    if row.accrued_on >= world.measured_from and row.accrued_on < world.measured_to:
+        tally[COHORTS][row.currency, row.entry] += row.points
+    day = row.time // DAY_US
+    if day >= world.measured_from and day < world.measured_to:
+        age, end = place_of_lot(world, day, row.accrued_on, row.expires_on)
+        if row.entry == REDEMPTION_ENTRY or row.entry == REINSTATEMENT:
+            tally[REDEEMED][row.currency, age, end] -= row.points
+        elif row.points > 0:
+            tally[AT_RISK][row.currency, age, end] += row.points
+
+# %% ../nbs/api/33_simulation.ipynb #c027
+@compiled
+def post_entry(row, world, tally, flow):
+    """Add an entry to the flows of its week."""
+    flow[row.entry] += row.points
+    if row.entry == PENDING or row.entry == RELEASE:
+        return
+    before = row.balance - row.points
+    flow[STOCK] += max(row.balance, 0) - max(before, 0)
+    flow[DEFICIT] += max(-row.balance, 0) - max(-before, 0)
+    if row.funder == PLATFORM and (row.entry == REDEMPTION_ENTRY or row.entry == REINSTATEMENT):
+        flow[NET_PLATFORM] -= row.points
+    if row.lot > 0:
+        post_lot_entry(row, world, tally)
+
+# %% ../nbs/api/33_simulation.ipynb #c028
+@compiled
 def post_flows(out, mind, world, tally):
     """Add the entries to the weeks of their times, and empty the buffers."""
-    flows = tally[0]
     for i in range(out.n_entries):
         row = out.entry[i]
         mind.digest = digest(mind.digest, row)
         week = (row.time // DAY_US - world.first_day) // 7
-        if week >= len(flows):
-            continue
-        flow = flows[week, row.currency]
-        flow[row.entry] += row.points
-        if row.entry != 1 and row.entry != 2:
-            before = row.balance - row.points
-            flow[STOCK] += max(row.balance, 0) - max(before, 0)
-            flow[DEFICIT] += max(-row.balance, 0) - max(-before, 0)
-        if (row.entry == 3 or row.entry == 7) and row.funder == PLATFORM:
-            flow[NET_PLATFORM] -= row.points
+        if week < len(tally[FLOWS]):
+            post_entry(row, world, tally, tally[FLOWS][week, row.currency])
     out.n_entries = out.n_declined = out.n_scores = out.n_tiers = out.n_fees = 0
 
-# %% ../nbs/api/33_simulation.ipynb #c027
+# %% ../nbs/api/33_simulation.ipynb #c029
+@compiled
+def post_lots(customer, rules, world, table):
+    """Add the lots that a customer holds to their places, as they stand at the start of today."""
+    for currency in range(rules.n_currencies):
+        purse = customer.purse[currency]
+        for i in range(purse.head, purse.tail):
+            lot = purse.lot[i]
+            if lot.points > 0:
+                age, end = place_of_lot(world, customer.today, lot.accrued_on, lot.expires_on)
+                table[currency, age, end] += lot.points
+
+# %% ../nbs/api/33_simulation.ipynb #c031
 @compiled
 def spend_at_visit(customer, rules, person, mind, b, world, diary, now):
     """Spend points at an outlet, if the rules allow and the customer wants to."""
@@ -337,7 +384,7 @@ def spend_at_visit(customer, rules, person, mind, b, world, diary, now):
                 note.outlet = note.item = outlet
                 feel_redeemed(mind, b)
 
-# %% ../nbs/api/33_simulation.ipynb #c028
+# %% ../nbs/api/33_simulation.ipynb #c032
 @compiled
 def visit(customer, rules, person, mind, b, world, diary, now):
     """Let a customer come by: points spent at an outlet, a login, perhaps a check-in, a game."""
@@ -356,7 +403,7 @@ def visit(customer, rules, person, mind, b, world, diary, now):
     mind.visited_on = day
     mind.to_visit = exponential(person.key, VISITS, mind.n_visits)
 
-# %% ../nbs/api/33_simulation.ipynb #c029
+# %% ../nbs/api/33_simulation.ipynb #c033
 @compiled
 def run_errand(mind, diary):
     """Take what is next on the list."""
@@ -364,7 +411,7 @@ def run_errand(mind, diary):
     errand = mind.to_do[mind.n_to_do]
     intend(diary, errand.kind, errand.time, errand.order)
 
-# %% ../nbs/api/33_simulation.ipynb #c030
+# %% ../nbs/api/33_simulation.ipynb #c034
 @compiled
 def pay_plan(customer, mind, world, diary, tally, week, plan, kind):
     """Pay for a term of a plan, at the fee that holds."""
@@ -377,7 +424,7 @@ def pay_plan(customer, mind, world, diary, tally, week, plan, kind):
     mind.plan_until = customer.today + np.int64(30.4 * world.plan_months[plan] + 0.5)
     count(tally, week, FEES, note.amount_fen)
 
-# %% ../nbs/api/33_simulation.ipynb #c031
+# %% ../nbs/api/33_simulation.ipynb #c035
 @compiled
 def decide_on_plans(customer, rules, person, mind, b, world, diary, tally, week):
     """Renew or let go a term that is over; every four weeks think of joining."""
@@ -391,7 +438,7 @@ def decide_on_plans(customer, rules, person, mind, b, world, diary, tally, week)
             if mind.plan < 0 and joins(customer, person, b, world, plan, PLANS * week + plan):
                 pay_plan(customer, mind, world, diary, tally, week, plan, PLAN_JOINED)
 
-# %% ../nbs/api/33_simulation.ipynb #c032
+# %% ../nbs/api/33_simulation.ipynb #c036
 @compiled
 def play_the_edge(customer, rules, person, mind, b, world, diary, tally, week):
     """Let a gaming customer buy to pass an edge before the settlement, and return the goods after it (M11)."""
@@ -406,7 +453,7 @@ def play_the_edge(customer, rules, person, mind, b, world, diary, tally, week):
         mind.to_order = rest
         put_off(mind, now + (left + 3) * DAY_US, RETURN, mind.n_orders, 0)
 
-# %% ../nbs/api/33_simulation.ipynb #c034
+# %% ../nbs/api/33_simulation.ipynb #c038
 WEEK_US = 7 * DAY_US
 
 
@@ -421,7 +468,7 @@ def begin_week(customer, rules, person, mind, b, world, season, diary, tally, we
         decide_on_plans(customer, rules, person, mind, b, world, diary, tally, week)
     play_the_edge(customer, rules, person, mind, b, world, diary, tally, week)
 
-# %% ../nbs/api/33_simulation.ipynb #c035
+# %% ../nbs/api/33_simulation.ipynb #c039
 @compiled
 def run_clocks(customer, rules, person, mind, b, world, season, now, end):
     """Run the clocks to the next act and return its time and what it is: 0 the end of the week, 1 an errand, 2 an order, 3 a visit, 4 leaving."""
@@ -444,7 +491,7 @@ def run_clocks(customer, rules, person, mind, b, world, season, now, end):
         return until, 0
     return until, 2 if soonest == to_order else 3 if soonest == to_visit else 4
 
-# %% ../nbs/api/33_simulation.ipynb #c036
+# %% ../nbs/api/33_simulation.ipynb #c040
 @compiled
 def decide(customer, rules, person, mind, b, world, diary, tally, week, now, what):
     """Let a customer decide what the next act is made of."""
@@ -459,7 +506,7 @@ def decide(customer, rules, person, mind, b, world, diary, tally, week, now, wha
         mind.alive = 0
         count(tally, week, CHURNED, 1)
 
-# %% ../nbs/api/33_simulation.ipynb #c037
+# %% ../nbs/api/33_simulation.ipynb #c041
 @compiled
 def pass_week(customer, rules, out, person, mind, b, world, season, diary, tally, week):
     """Let a week pass, act by act, up to the start of the next one."""
@@ -471,7 +518,7 @@ def pass_week(customer, rules, out, person, mind, b, world, season, diary, tally
         tick(customer, rules, out, now // DAY_US)
         decide(customer, rules, person, mind, b, world, diary, tally, week, now, what)
 
-# %% ../nbs/api/33_simulation.ipynb #c038
+# %% ../nbs/api/33_simulation.ipynb #c042
 @compiled
 def clear_mind(mind, person, world):
     """Begin a customer's mind."""
@@ -488,7 +535,7 @@ def clear_mind(mind, person, world):
     mind.ordered_on = mind.visited_on = mind.pushed_on = mind.checked_in_on = mind.gamed_on = world.first_day - 365
     mind.plan_from = mind.plan_until = world.first_day
 
-# %% ../nbs/api/33_simulation.ipynb #c039
+# %% ../nbs/api/33_simulation.ipynb #c043
 @compiled
 def close_week(customer, out, mind, world, tally, week):
     """Count a customer at the end of a week."""
@@ -496,58 +543,87 @@ def close_week(customer, out, mind, world, tally, week):
         count(tally, week, ACTIVE, 1)
     if mind.plan >= 0:
         count(tally, week, MEMBERS, 1)
-    tally[2][week, customer.score.tier + 1] += 1
+    tally[BY_TIER][week, customer.score.tier + 1] += 1
     post_flows(out, mind, world, tally)
 
-# %% ../nbs/api/33_simulation.ipynb #c040
-LIFE = np.dtype([("left_in", "i4"), ("tier", "i4"), ("plan", "i4"), ("score", "i8"), ("points", "i8"), ("orders", "i8"), ("spend_fen", "i8"), ("digest", "u8")],
-                align=True)
+# %% ../nbs/api/33_simulation.ipynb #c044
+LIFE = np.dtype([
+    ("left_in", "i4"), ("tier", "i4"), ("plan", "i4"), ("in_base", "i4"), ("score", "i8"), ("points", "i8"), ("orders", "i8"), ("spend_fen", "i8"), ("gmv_fen", "i8"),
+    ("fees_fen", "i8"), ("member_weeks", "i8"), ("member_orders", "i8"), ("digest", "u8")], align=True)
 
 
 @compiled
-def note_life(life, customer, rules, mind):
+def begin_life(life, customer, rules, mind, world, tally):
+    """Write down how a customer stands at the start of the measured weeks."""
+    life.in_base = 1 if mind.alive and customer.today - mind.ordered_on <= 364 else 0
+    post_lots(customer, rules, world, tally[HELD_FIRST])
+
+# %% ../nbs/api/33_simulation.ipynb #c045
+@compiled
+def end_life(life, customer, rules, mind, world, tally):
     """Write down how a customer stands at the end of the measured weeks."""
     life.tier = customer.score.tier
     life.plan = mind.plan
     life.score = customer.score.posted_total
     life.points = customer.purse[0].balance if rules.n_currencies > 0 else 0
+    post_lots(customer, rules, world, tally[HELD_LAST])
+    for currency in range(rules.n_currencies):
+        balance = customer.purse[currency].balance
+        if 0 < balance < world.target[currency]:
+            tally[STRANDED][currency] += balance
 
-# %% ../nbs/api/33_simulation.ipynb #c041
+# %% ../nbs/api/33_simulation.ipynb #c046
 @compiled
-def live(customer, rules, out, person, mind, b, world, season, diary, tally, life, last_day):
+def add_counts(life, tally, measured, sign):
+    """Add the counts of the measured weeks to a life, or take them out: what a customer adds is the difference."""
+    for week in range(measured, len(tally[COUNTS])):
+        counts = tally[COUNTS][week]
+        life.orders += sign * counts[ORDERS]
+        life.spend_fen += sign * counts[SPEND]
+        life.gmv_fen += sign * counts[GMV]
+        life.fees_fen += sign * counts[FEES]
+        life.member_weeks += sign * counts[MEMBERS]
+        life.member_orders += sign * counts[MEMBER_ORDERS]
+
+# %% ../nbs/api/33_simulation.ipynb #c047
+@compiled
+def live(customer, rules, out, person, mind, b, world, season, diary, tally, life, measured):
     """Let a customer live through all weeks, and the account run off until a day."""
     clear_customer(customer, rules)
     clear_mind(mind, person, world)
     customer.today = world.first_day
     life.left_in = -1
     for week in range(len(season)):
+        if week == measured:
+            begin_life(life, customer, rules, mind, world, tally)
+        if week >= measured and 7 * week % PERIOD_DAYS == 0:
+            post_lots(customer, rules, world, tally[AT_RISK])
         if mind.alive:
             begin_week(customer, rules, person, mind, b, world, season[week], diary, tally, week)
         pass_week(customer, rules, out, person, mind, b, world, season[week], diary, tally, week)
         close_week(customer, out, mind, world, tally, week)
         if mind.alive == 0 and life.left_in < 0:
             life.left_in = week
-    note_life(life, customer, rules, mind)
-    tick(customer, rules, out, last_day)
+    end_life(life, customer, rules, mind, world, tally)
+    tick(customer, rules, out, world.last_day)
     post_flows(out, mind, world, tally)
     life.digest = mind.digest
 
-# %% ../nbs/api/33_simulation.ipynb #c042
+# %% ../nbs/api/33_simulation.ipynb #c048
 @compiled
-def live_block(customer, rules, out, people, first, mind, b, world, season, diary, tally, lives, measured, last_day):
+def live_block(customer, rules, out, people, first, mind, b, world, season, diary, tally, lives, measured):
     """Let the customers of a block live, one after another; return the number of the one who failed, or -1."""
     for i in range(len(people)):
         diary.customer = first + i
         diary.n_intents = 0
-        orders, spend = tally[1][measured:, ORDERS].sum(), tally[1][measured:, SPEND].sum()
-        live(customer, rules, out, people[i], mind, b, world, season, diary, tally, lives[i], last_day)
+        add_counts(lives[i], tally, measured, -1)
+        live(customer, rules, out, people[i], mind, b, world, season, diary, tally, lives[i], measured)
+        add_counts(lives[i], tally, measured, 1)
         if customer.failed or mind.failed or diary.full:
             return i
-        lives[i].orders = tally[1][measured:, ORDERS].sum() - orders
-        lives[i].spend_fen = tally[1][measured:, SPEND].sum() - spend
     return -1
 
-# %% ../nbs/api/33_simulation.ipynb #c044
+# %% ../nbs/api/33_simulation.ipynb #c050
 RUNOFF_DAYS = 1826  # 60 months
 
 
@@ -571,9 +647,11 @@ class Setting:
         return int(self.start.astype("datetime64[D]").astype(np.int64))
 
     @property
-    def last_day(self) -> int:
-        """The day at whose start the accounts stop running."""
-        return self.first_day + 7 * (self.warmup + self.weeks) + (RUNOFF_DAYS if self.runoff else 0)
+    def days(self) -> tuple[int, int, int, int]:
+        """The first day of the warm-up, the first measured one, the one after the last measured one, and the one at whose start the accounts stop running."""
+        first = self.first_day
+        to = first + 7 * (self.warmup + self.weeks)
+        return first, first + 7 * self.warmup, to, to + (RUNOFF_DAYS if self.runoff else 0)
 
     @cached_property
     def season(self) -> np.ndarray:
@@ -581,14 +659,17 @@ class Setting:
         days = self.start.astype("datetime64[D]") + np.arange(7 * (self.warmup + self.weeks))
         return season_of(self.population, days).reshape(-1, 7).mean(axis=1)
 
-# %% ../nbs/api/33_simulation.ipynb #c045
-def new_tally(setting: Setting) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return empty tables by week: flows by currency, counts, customers by tier (the first column is those without one)."""
+# %% ../nbs/api/33_simulation.ipynb #c051
+def new_tally(setting: Setting) -> tuple[np.ndarray, ...]:
+    """Return empty tables: by week the flows of each currency, counts, customers by tier (the first column is those without one); by currency the entries of lots
+    issued in the measured weeks, points at risk and redeemed by age and time to the end of their lots, points held at the start and the end, stranded points."""
     weeks = len(setting.season)
     rows = weeks + (RUNOFF_DAYS // 7 + 1 if setting.runoff else 0)
-    return np.zeros((rows, CURRENCIES, FLOW_COLUMNS), np.int64), np.zeros((weeks, TALLY_COLUMNS), np.int64), np.zeros((weeks, TIERS + 1), np.int64)
+    lots = (CURRENCIES, AGES, ENDS)
+    shapes = ((rows, CURRENCIES, FLOW_COLUMNS), (weeks, TALLY_COLUMNS), (weeks, TIERS + 1), (CURRENCIES, len(ENTRIES)), lots, lots, lots, lots, (CURRENCIES,))
+    return tuple(np.zeros(shape, np.int64) for shape in shapes)
 
-# %% ../nbs/api/33_simulation.ipynb #c046
+# %% ../nbs/api/33_simulation.ipynb #c052
 _local = threading.local()
 
 
@@ -598,24 +679,23 @@ def scratch() -> tuple[np.ndarray, ...]:
         _local.records = tuple(new_record(layout) for layout in (CUSTOMER, MIND, OUTPUT, DIARY))
     return _local.records
 
-# %% ../nbs/api/33_simulation.ipynb #c047
+# %% ../nbs/api/33_simulation.ipynb #c053
 def run_customers(setting: Setting, rules: np.ndarray, first: int, stop: int, log_wanted: bool) -> tuple[tuple, np.ndarray, np.ndarray]:
     """Run some customers of one block; return their tallies, lives and acts."""
     block = first // BLOCK
     people = draw_block(setting.population, setting.seed, block)[first - block * BLOCK: stop - block * BLOCK]
-    behaviour, world = compile_behaviour(setting.behaviour), compile_world(setting.scheme, setting.behaviour, setting.first_day)
+    behaviour, world = compile_behaviour(setting.behaviour), compile_world(setting.scheme, setting.behaviour, setting.days)
     customer, mind, out, diary = scratch()
     diary[0]["n"], diary[0]["full"], diary[0]["wanted"] = 0, 0, log_wanted
     for name in ("n_entries", "n_declined", "n_scores", "n_tiers", "n_fees"):
         out[0][name] = 0
     tally, lives = new_tally(setting), np.zeros(len(people), LIFE)
-    failed = live_block(customer[0], rules[0], out[0], people, first + 1, mind[0], behaviour[0], world[0], setting.season, diary[0], tally, lives, setting.warmup,
-                        setting.last_day)
+    failed = live_block(customer[0], rules[0], out[0], people, first + 1, mind[0], behaviour[0], world[0], setting.season, diary[0], tally, lives, setting.warmup)
     if failed >= 0:
         raise SimulationError(f"Customer {first + failed + 1} has more acts, lots or orders than the rule machine holds; simulate fewer weeks or lower rates.")
     return tally, lives, diary[0]["act"][: diary[0]["n"]].copy() if log_wanted else np.zeros(0, ACT_ROW)
 
-# %% ../nbs/api/33_simulation.ipynb #c048
+# %% ../nbs/api/33_simulation.ipynb #c054
 def run_all(setting: Setting, threads: int | None, log_wanted: bool = False, size: int = BLOCK) -> Iterator[tuple]:
     """Run all customers in pieces of one size, on threads, and yield what each gives, in order; shows progress."""
     rules = compile_rules(setting.scheme)
@@ -635,12 +715,12 @@ def run_all(setting: Setting, threads: int | None, log_wanted: bool = False, siz
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
 
-# %% ../nbs/api/33_simulation.ipynb #c049
+# %% ../nbs/api/33_simulation.ipynb #c055
 def available_threads() -> int:
     """Return the number of processors that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
-# %% ../nbs/api/33_simulation.ipynb #c051
+# %% ../nbs/api/33_simulation.ipynb #c057
 FLOW_NAMES = {"points_issued": (0, 1), "points_redeemed": (3, -1), "points_expired": (4, -1), "points_clawed_back": (5, -1), "points_penalty": (6, -1),
               "points_reinstated": (7, 1)}
 
@@ -654,7 +734,7 @@ def points_by_week(flows: np.ndarray, suffix: str) -> dict[str, np.ndarray]:
     columns[f"deficit_points{suffix}"] = np.cumsum(flows[:, DEFICIT])
     return columns
 
-# %% ../nbs/api/33_simulation.ipynb #c052
+# %% ../nbs/api/33_simulation.ipynb #c058
 @dataclass(frozen=True, kw_only=True)
 class Simulation:
     """What customers made of a scheme.
@@ -676,7 +756,7 @@ class Simulation:
     def weekly(self) -> pd.DataFrame:
         """Sums by week: ``week`` (0 is the first measured one), ``phase`` (measured, runoff), ``active`` (an order in the last 90 days), ``churned`` (left for
         good), ``orders``, ``spend_cny``, points columns (of the first currency; others carry its name), ``fees_cny``, ``reward_cost_cny``, ``tier_<name>``."""
-        flows, counts, tiers = self.tally
+        flows, counts, tiers = self.tally[:3]
         setting, scheme = self.setting, self.setting.scheme
         weeks = len(setting.season)
         rows = len(flows)
@@ -730,7 +810,7 @@ class Simulation:
         write_parts(parts, Path(path))
         return None
 
-# %% ../nbs/api/33_simulation.ipynb #c053
+# %% ../nbs/api/33_simulation.ipynb #c059
 def acts_table(acts: np.ndarray, scheme: Scheme) -> pa.Table:
     """Return acts as a table of events, without event_id."""
     items = [*OUTLETS, *(plan.name for plan in scheme.plans)]
@@ -751,12 +831,12 @@ def acts_table(acts: np.ndarray, scheme: Scheme) -> pa.Table:
         "currency": words(acts["currency"], [currency.name for currency in scheme.currencies] or [""], spends),
         "points": pa.array(acts["points"], mask=~spends)})
 
-# %% ../nbs/api/33_simulation.ipynb #c054
+# %% ../nbs/api/33_simulation.ipynb #c060
 def number_events(table: pa.Table, first: int = 1) -> pa.Table:
     """Return a table of events with their numbers."""
     return table.append_column("event_id", pa.array(np.arange(first, first + table.num_rows)))
 
-# %% ../nbs/api/33_simulation.ipynb #c055
+# %% ../nbs/api/33_simulation.ipynb #c061
 def write_parts(parts: Iterator[pa.Table], path: Path) -> None:
     """Write tables of events to one Parquet file, which appears when it is whole."""
     begun, n, writer = path.with_name(path.name + ".part"), 1, None
@@ -773,14 +853,14 @@ def write_parts(parts: Iterator[pa.Table], path: Path) -> None:
             writer.close()
         begun.unlink(missing_ok=True)
 
-# %% ../nbs/api/33_simulation.ipynb #c057
+# %% ../nbs/api/33_simulation.ipynb #c063
 def whole_number(value, name: str, least: int, most: int) -> int:
     """Return a whole number within bounds, or say what is wrong with it."""
     if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or not least <= value <= most:
         raise SimulationError(f"{name} must be a whole number from {least:,} to {most:,}, but {value!r} was given.")
     return int(value)
 
-# %% ../nbs/api/33_simulation.ipynb #c058
+# %% ../nbs/api/33_simulation.ipynb #c064
 def check_dates(setting: Setting) -> None:
     """Refuse weeks that lie beyond the calendar or outside the dates of a scheme."""
     scheme, first = setting.scheme, setting.start.astype("datetime64[D]").item()
@@ -788,10 +868,10 @@ def check_dates(setting: Setting) -> None:
         raise SimulationError(f"start is {first}, and {scheme.key} begins on {scheme.valid_from}; start then or later.")
     if scheme.valid_until is not None and first > scheme.valid_until:
         raise SimulationError(f"start is {first}, and {scheme.key} ended on {scheme.valid_until}; start earlier.")
-    if not FIRST_DAY <= setting.first_day or setting.last_day > LAST_DAY:
+    if not FIRST_DAY <= setting.first_day or setting.days[3] > LAST_DAY:
         raise SimulationError(f"the weeks from {first} on reach beyond the calendar; start earlier or ask for fewer weeks.")
 
-# %% ../nbs/api/33_simulation.ipynb #c059
+# %% ../nbs/api/33_simulation.ipynb #c065
 def simulate(scheme, n_customers: int = 20_000, weeks: int = 104, *, warmup: int = 104, runoff: bool = True, start="2022-01-01", seed: int = 0,
              threads: int | None = None, population: Population | None = None, behaviour: Behaviour | None = None) -> Simulation:
     """Let customers live under a scheme.
