@@ -12,8 +12,8 @@ __all__ = ['CHANNELS', 'CHANNEL_MARKS', 'SHOPS', 'ACT_ROW', 'ACT_ROWS', 'INTENT'
            'spend_at_visit', 'visit', 'run_errand', 'pay_plan', 'decide_on_plans', 'play_the_edge', 'begin_week',
            'run_clocks', 'decide', 'pass_week', 'clear_mind', 'close_week', 'begin_life', 'end_life', 'add_counts',
            'live', 'live_block', 'Setting', 'new_tally', 'scratch', 'run_customers', 'run_all', 'available_threads',
-           'points_by_week', 'Simulation', 'acts_table', 'number_events', 'write_parts', 'whole_number', 'check_dates',
-           'simulate']
+           'points_by_week', 'benefit_costs', 'reward_cost', 'Simulation', 'acts_table', 'number_events', 'write_parts',
+           'whole_number', 'first_instant', 'check_dates', 'simulate', 'digest_ledger']
 
 # %% ../nbs/api/33_simulation.ipynb #c002
 import os
@@ -35,14 +35,14 @@ from .behaviour import (ACTS, BASKETS, CHANNELS_LUCK, FOLLOW_UPS, GAPS, GOODS, K
                                         Behaviour, attend, choose_points, compile_behaviour, days_to_settlement, exponential, fade, feel_redeemed,
                                         gap_to_tier, get_push, joins, leave_rate, logistic, normal, notice_tier, order_rate, renews, uniform, visit_rate)
 from .dates import FIRST_DAY, LAST_DAY, NEVER
-from .events import EVENT_KINDS, SimulationError
+from .events import EVENT_KINDS, EventError, SimulationError
 from .machine import DAY_US, step, tick
 from .points import PENDING, PLATFORM, REDEMPTION_ENTRY, REINSTATEMENT, RELEASE, most_on_order
 from .population import BLOCK, CATEGORIES, SEGMENTS, Population, draw_block, season_of
 from .results import instant
 from .schemes import Scheme, load_scheme
 from .scoring import Event
-from .state import (CURRENCIES, CUSTOMER, ENTRIES, KIND, NULL, OUTLETS, OUTPUT, PLANS, TIERS, clear_customer, compile_rules, compiled, named_channels,
+from .state import (CURRENCIES, CUSTOMER, ENTRIES, ENTRY_ROW, KIND, NULL, OUTLETS, OUTPUT, PLANS, TIERS, clear_customer, compile_rules, compiled, named_channels,
                                     new_record, whole)
 
 # %% ../nbs/api/33_simulation.ipynb #c004
@@ -350,6 +350,9 @@ def post_flows(out, mind, world, tally):
         week = (row.time // DAY_US - world.first_day) // 7
         if week < len(tally[FLOWS]):
             post_entry(row, world, tally, tally[FLOWS][week, row.currency])
+        day = row.time // DAY_US
+        if (row.entry == REDEMPTION_ENTRY or row.entry == REINSTATEMENT) and world.measured_from <= day < world.measured_to:
+            mind.spent -= row.points * world.value[row.currency]
     out.n_entries = out.n_declined = out.n_scores = out.n_tiers = out.n_fees = 0
 
 # %% ../nbs/api/33_simulation.ipynb #c029
@@ -532,6 +535,7 @@ def clear_mind(mind, person, world):
     mind.stamp = 1.0
     mind.tier = mind.plan = -1
     mind.digest = np.uint64(0)
+    mind.spent = 0.0
     mind.ordered_on = mind.visited_on = mind.pushed_on = mind.checked_in_on = mind.gamed_on = world.first_day - 365
     mind.plan_from = mind.plan_until = world.first_day
 
@@ -549,7 +553,7 @@ def close_week(customer, out, mind, world, tally, week):
 # %% ../nbs/api/33_simulation.ipynb #c044
 LIFE = np.dtype([
     ("left_in", "i4"), ("tier", "i4"), ("plan", "i4"), ("in_base", "i4"), ("score", "i8"), ("points", "i8"), ("orders", "i8"), ("spend_fen", "i8"), ("gmv_fen", "i8"),
-    ("fees_fen", "i8"), ("member_weeks", "i8"), ("member_orders", "i8"), ("digest", "u8")], align=True)
+    ("fees_fen", "i8"), ("member_weeks", "i8"), ("member_orders", "i8"), ("spent_cny", "f8"), ("digest", "u8")], align=True)
 
 
 @compiled
@@ -564,6 +568,7 @@ def end_life(life, customer, rules, mind, world, tally):
     """Write down how a customer stands at the end of the measured weeks."""
     life.tier = customer.score.tier
     life.plan = mind.plan
+    life.spent_cny = mind.spent
     life.score = customer.score.posted_total
     life.points = customer.purse[0].balance if rules.n_currencies > 0 else 0
     post_lots(customer, rules, world, tally[HELD_LAST])
@@ -735,6 +740,20 @@ def points_by_week(flows: np.ndarray, suffix: str) -> dict[str, np.ndarray]:
     return columns
 
 # %% ../nbs/api/33_simulation.ipynb #c058
+def benefit_costs(scheme: Scheme) -> tuple[float, float]:
+    """Return what plans cost the platform by member's order and by member's week, in CNY, benefits of all plans taken together."""
+    paid = [benefit for benefit in scheme.benefits if benefit.plan is not None and benefit.cost_cny is not None and benefit.funded_by == "platform"]
+    by_order = sum(float(benefit.cost_cny.exact) for benefit in paid if benefit.per == "order")
+    return by_order, sum(float(benefit.cost_cny.exact) for benefit in paid if benefit.per == "year") * 7 / 365
+
+# %% ../nbs/api/33_simulation.ipynb #c059
+def reward_cost(scheme: Scheme, flows: np.ndarray, counts: np.ndarray) -> np.ndarray:
+    """Return what rewards and benefits cost the platform in each week, in CNY: points redeemed net of those given back, at their cost, and what plans give."""
+    by_order, by_week = benefit_costs(scheme)
+    points = sum(flows[:, place, NET_PLATFORM] * float(currency.cost.exact) for place, currency in enumerate(scheme.currencies))
+    return points + counts[:, MEMBER_ORDERS] * by_order + counts[:, MEMBERS] * by_week
+
+# %% ../nbs/api/33_simulation.ipynb #c060
 @dataclass(frozen=True, kw_only=True)
 class Simulation:
     """What customers made of a scheme.
@@ -757,25 +776,20 @@ class Simulation:
         """Sums by week: ``week`` (0 is the first measured one), ``phase`` (measured, runoff), ``active`` (an order in the last 90 days), ``churned`` (left for
         good), ``orders``, ``spend_cny``, points columns (of the first currency; others carry its name), ``fees_cny``, ``reward_cost_cny``, ``tier_<name>``."""
         flows, counts, tiers = self.tally[:3]
-        setting, scheme = self.setting, self.setting.scheme
-        weeks = len(setting.season)
-        rows = len(flows)
-        table = {"week": np.arange(rows) - setting.warmup, "phase": np.where(np.arange(rows) < weeks, "measured", "runoff")}
-        for name, column, unit in (("active", ACTIVE, 1), ("churned", CHURNED, 1), ("orders", ORDERS, 1), ("spend_cny", SPEND, 100)):
-            table[name] = np.append(counts[:, column], np.zeros(rows - weeks, np.int64)) / unit if unit > 1 else np.append(counts[:, column], np.zeros(rows - weeks, np.int64))
-        cost = np.zeros(rows)
-        for number, currency in enumerate(scheme.currencies):
-            table |= points_by_week(flows[:, number], "" if number == 0 else f"_{currency.name}")
-            cost += flows[:, number, NET_PLATFORM] * float(currency.cost.exact)
-        table["fees_cny"] = np.append(counts[:, FEES], np.zeros(rows - weeks, np.int64)) / 100
-        table["reward_cost_cny"] = cost
-        for number, tier in enumerate(scheme.tiers):
-            table[f"tier_{tier.name}"] = pd.array(np.append(tiers[:, number + 1], np.full(rows - weeks, -1)), "Int64")
+        scheme, weeks, rows = self.setting.scheme, len(self.setting.season), len(flows)
+        counts, tiers = (np.pad(table, ((0, rows - weeks), (0, 0))) for table in (counts, tiers))
+        number = np.arange(rows)
+        table = {"week": number - self.setting.warmup, "phase": np.where(number < weeks, "measured", "runoff"), "active": counts[:, ACTIVE],
+                 "churned": counts[:, CHURNED], "orders": counts[:, ORDERS], "spend_cny": counts[:, SPEND] / 100}
+        for place, currency in enumerate(scheme.currencies):
+            table |= points_by_week(flows[:, place], "" if place == 0 else f"_{currency.name}")
+        table |= {"fees_cny": counts[:, FEES] / 100, "reward_cost_cny": reward_cost(scheme, flows, counts)}
+        for place, tier in enumerate(scheme.tiers):
+            table[f"tier_{tier.name}"] = pd.array(tiers[:, place + 1], "Int64")
             table[f"tier_{tier.name}"][weeks:] = pd.NA
-        frame = pd.DataFrame(table)
-        held = (flows[:, :, STOCK].cumsum(axis=0).sum(axis=1) != 0) | (flows[:, :, 1:3].sum(axis=2).cumsum(axis=0).sum(axis=1) != 0)
-        last = max(weeks, int(np.flatnonzero(held).max(initial=0)) + 2)
-        return frame[(frame["week"] >= 0) & (frame.index < last)].reset_index(drop=True)
+        held = (flows[:, :, STOCK].cumsum(axis=0) != 0).any(axis=1) | (flows[:, :, PENDING] + flows[:, :, RELEASE]).cumsum(axis=0).any(axis=1)
+        shown = (number >= self.setting.warmup) & (number < max(weeks, int(np.flatnonzero(held).max(initial=0)) + 2))
+        return pd.DataFrame(table)[shown].reset_index(drop=True)
 
     @cached_property
     def customers(self) -> pd.DataFrame:
@@ -810,7 +824,7 @@ class Simulation:
         write_parts(parts, Path(path))
         return None
 
-# %% ../nbs/api/33_simulation.ipynb #c059
+# %% ../nbs/api/33_simulation.ipynb #c061
 def acts_table(acts: np.ndarray, scheme: Scheme) -> pa.Table:
     """Return acts as a table of events, without event_id."""
     items = [*OUTLETS, *(plan.name for plan in scheme.plans)]
@@ -831,12 +845,12 @@ def acts_table(acts: np.ndarray, scheme: Scheme) -> pa.Table:
         "currency": words(acts["currency"], [currency.name for currency in scheme.currencies] or [""], spends),
         "points": pa.array(acts["points"], mask=~spends)})
 
-# %% ../nbs/api/33_simulation.ipynb #c060
+# %% ../nbs/api/33_simulation.ipynb #c062
 def number_events(table: pa.Table, first: int = 1) -> pa.Table:
     """Return a table of events with their numbers."""
     return table.append_column("event_id", pa.array(np.arange(first, first + table.num_rows)))
 
-# %% ../nbs/api/33_simulation.ipynb #c061
+# %% ../nbs/api/33_simulation.ipynb #c063
 def write_parts(parts: Iterator[pa.Table], path: Path) -> None:
     """Write tables of events to one Parquet file, which appears when it is whole."""
     begun, n, writer = path.with_name(path.name + ".part"), 1, None
@@ -853,14 +867,22 @@ def write_parts(parts: Iterator[pa.Table], path: Path) -> None:
             writer.close()
         begun.unlink(missing_ok=True)
 
-# %% ../nbs/api/33_simulation.ipynb #c063
+# %% ../nbs/api/33_simulation.ipynb #c065
 def whole_number(value, name: str, least: int, most: int) -> int:
     """Return a whole number within bounds, or say what is wrong with it."""
     if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or not least <= value <= most:
         raise SimulationError(f"{name} must be a whole number from {least:,} to {most:,}, but {value!r} was given.")
     return int(value)
 
-# %% ../nbs/api/33_simulation.ipynb #c064
+# %% ../nbs/api/33_simulation.ipynb #c066
+def first_instant(start) -> np.datetime64:
+    """Return the instant at which a simulation starts."""
+    try:
+        return np.datetime64(instant(start, "start") // DAY_US, "D").astype("datetime64[us]")
+    except EventError as error:
+        raise SimulationError(str(error)) from None
+
+# %% ../nbs/api/33_simulation.ipynb #c067
 def check_dates(setting: Setting) -> None:
     """Refuse weeks that lie beyond the calendar or outside the dates of a scheme."""
     scheme, first = setting.scheme, setting.start.astype("datetime64[D]").item()
@@ -871,7 +893,7 @@ def check_dates(setting: Setting) -> None:
     if not FIRST_DAY <= setting.first_day or setting.days[3] > LAST_DAY:
         raise SimulationError(f"the weeks from {first} on reach beyond the calendar; start earlier or ask for fewer weeks.")
 
-# %% ../nbs/api/33_simulation.ipynb #c065
+# %% ../nbs/api/33_simulation.ipynb #c068
 def simulate(scheme, n_customers: int = 20_000, weeks: int = 104, *, warmup: int = 104, runoff: bool = True, start="2022-01-01", seed: int = 0,
              threads: int | None = None, population: Population | None = None, behaviour: Behaviour | None = None) -> Simulation:
     """Let customers live under a scheme.
@@ -913,7 +935,7 @@ def simulate(scheme, n_customers: int = 20_000, weeks: int = 104, *, warmup: int
     setting = Setting(
         scheme=scheme, population=population or Population(), behaviour=behaviour or Behaviour(), n_customers=whole_number(n_customers, "n_customers", 1, 10_000_000),
         weeks=whole_number(weeks, "weeks", 1, 1040), warmup=whole_number(warmup, "warmup", 0, 1040), runoff=bool(runoff),
-        start=np.datetime64(instant(start, "start"), "us"), seed=whole_number(seed, "seed", 0, 2**63))
+        start=first_instant(start), seed=whole_number(seed, "seed", 0, 2**63))
     check_dates(setting)
     tally, lives = new_tally(setting), []
     for part, life, _ in run_all(setting, None if threads is None else whole_number(threads, "threads", 1, 1024)):
@@ -921,3 +943,20 @@ def simulate(scheme, n_customers: int = 20_000, weeks: int = 104, *, warmup: int
             total += each
         lives.append(life)
     return Simulation(setting=setting, tally=tally, lives=np.concatenate(lives))
+
+# %% ../nbs/api/33_simulation.ipynb #c073
+def digest_ledger(ledger) -> dict:
+    """Return for each customer of a ledger the digest of the entries, as a simulation keeps it in ``lives``."""
+    rows = pa.concat_tables([ledger.rows.blank, *ledger.rows]).to_pandas()
+    codes = {"entry": {word: code for code, word in enumerate(ENTRIES)}, "currency": {each.name: code for code, each in enumerate(ledger.scheme.currencies)}}
+    entries = np.zeros(len(rows), ENTRY_ROW)
+    entries["time"] = rows["time"].to_numpy("datetime64[us]").astype(np.int64)
+    for column in ("points", "balance"):
+        entries[column] = rows[column]
+    entries["lot"] = rows["lot_id"].fillna(0)
+    for column, places in codes.items():
+        entries[column] = rows[column].astype("str").map(places) if len(rows) else 0
+    digests: dict = {}
+    for customer, entry in zip(rows["customer_id"], entries, strict=True):
+        digests[customer] = np.uint64(digest(digests.get(customer, np.uint64(0)), entry))
+    return digests
