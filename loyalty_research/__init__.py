@@ -19,6 +19,10 @@ _EXPOSED = {
     "replay": "score ledger assign_tiers replay add_redemptions Replay",
     "results": "Ledger",
     "audit": "audit Audit",
+    "population": "Population",
+    "behaviour": "Behaviour",
+    "simulation": "simulate Simulation",
+    "outcomes": "Finance",
     "comparison": "compare Comparison",
 }
 _HOMES = {name: module for module, names in _EXPOSED.items() for name in names.split()}

@@ -10,10 +10,9 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from .population import SEGMENTS, Parameter, draw_block, list_parameters
-from .population import BLOCK
-from .simulation import (ACTIVE, AT_RISK, COHORTS, COUNTS, ENDS, FEES, FLOWS, GMV, HELD_FIRST, HELD_LAST, PERIOD_DAYS, REDEEMED, SPEND, STOCK, STRANDED,
-                                         Simulation, benefit_costs, reward_cost)
+from .lives import ACTIVE, AT_RISK, COHORTS, COUNTS, FEES, FLOWS, GMV, HELD_FIRST, HELD_LAST, REDEEMED, STOCK, STRANDED
+from .population import BLOCK, SEGMENTS, Parameter, draw_block, list_parameters
+from .simulation import Simulation, benefit_costs, reward_cost
 from .state import ENTRIES
 
 # %% ../nbs/api/49_outcomes.ipynb #c004
