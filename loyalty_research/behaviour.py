@@ -329,11 +329,11 @@ MIND = np.dtype([
     ("to_order", "f8"), ("to_visit", "f8"), ("to_leave", "f8"), ("alive", "i4"), ("attends", "i4"), ("n_orders", "i8"), ("n_visits", "i8"),
     ("n_redeemed", "i8"), ("n_tempted", "i8"), ("habit", "f8"), ("debt", "f8"), ("pull", "f8"), ("reset", "f8"), ("momentum", "f8"), ("shock", "f8"),
     ("tier", "i4"), ("ordered", "i4"), ("ordered_on", "i4"), ("visited_on", "i4"), ("pushed_on", "i4"), ("checked_in_on", "i4"), ("plan", "i4"),
-    ("plan_from", "i4"), ("plan_until", "i4"), ("stamp", "f8"), ("gamed_on", "i4"), ("digest", "u8"), ("spent", "f8"), ("n_to_do", "i4"), ("failed", "i4"), ("to_do", ERRAND, (TO_DO,))], align=True)
+    ("plan_from", "i4"), ("plan_until", "i4"), ("stamp", "f8"), ("gamed_on", "i4"), ("digest", "u8"), ("spent", "f8"), ("spent_before", "f8"), ("greedy", "f8"), ("has_twin", "i4"), ("n_to_do", "i4"), ("failed", "i4"), ("to_do", ERRAND, (TO_DO,))], align=True)
 WORLD = np.dtype([
     ("first_day", "i4"), ("measured_from", "i4"), ("measured_to", "i4"), ("last_day", "i4"), ("value", "f8", (CURRENCIES,)), ("worth", "f8", (CURRENCIES,)), ("target", "i8", (CURRENCIES,)), ("outlet", "i4", (CURRENCIES,)),
     ("plan_months", "i4", (PLANS,)), ("plan_order", "f8", (PLANS,)), ("plan_year", "f8", (PLANS,)), ("plan_rate", "f8", (PLANS,)),
-    ("earns_visit", "i4"), ("earn_rate", "f8"), ("channel", "i8", (6,))], align=True)
+    ("earns_visit", "i4"), ("twins", "i4"), ("earn_rate", "f8"), ("channel", "i8", (6,))], align=True)
 
 # %% ../nbs/api/32_behaviour.ipynb #c039
 @compiled

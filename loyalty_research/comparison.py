@@ -31,8 +31,8 @@ from .simulation import simulate, whole_number
 COLUMNS = ("points_issued", "points_redeemed", "points_expired", "points_outstanding", "redemption_rate", "expiry_rate", "breakage_rate",
            "burn_rate", "stranded_share", "fees_cny", "reward_cost_cny")
 OUTCOMES = ("active_share", "churn_12m", "churn_24m", "orders_per_customer", "spend_cny", "margin_cny", "points_issued", "points_redeemed", "points_expired",
-            "points_outstanding", "redemption_rate", "expiry_rate", "breakage_rate", "burn_rate", "stranded_share", "liability_cny", "fees_cny", "reward_cost_cny",
-            "net_value_cny")
+            "points_outstanding", "redemption_rate", "expiry_rate", "breakage_rate", "burn_rate", "hoarding_index", "stranded_share", "liability_cny", "fees_cny",
+            "reward_cost_cny", "net_value_cny")
 YEAR = pd.Timedelta(days=365)
 
 
@@ -269,7 +269,7 @@ def compare_simulated(loaded: dict[str, Scheme], control: str | None, finance: F
     winners: dict[str, list] = {name: [] for name in loaded if control and name != control}
     with tqdm(total=replications * len(loaded), unit=" runs", mininterval=1) as bar:
         for replication in range(replications):
-            done = {name: simulate(scheme, seed=replication_seed(seed, replication), progress=False, **options) for name, scheme in loaded.items()}
+            done = {name: simulate(scheme, seed=replication_seed(seed, replication), twins=True, progress=False, **options) for name, scheme in loaded.items()}
             bar.update(len(loaded))
             for name, each in done.items():
                 found[name].append(outcomes(each, finance))

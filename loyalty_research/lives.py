@@ -5,12 +5,14 @@ __all__ = ['CHANNELS', 'CHANNEL_MARKS', 'SHOPS', 'ACT_ROW', 'ACT_ROWS', 'INTENT'
            'CONFIRM', 'RETURN', 'REVIEW', 'EXCHANGE', 'LOGIN', 'CHECK_IN', 'HARVEST', 'WATER', 'PLAN_JOINED',
            'PLAN_RENEWED', 'ORDERS', 'SPEND', 'GMV', 'CHURNED', 'ACTIVE', 'FEES', 'MEMBERS', 'MEMBER_ORDERS', 'FLOWS',
            'COUNTS', 'BY_TIER', 'COHORTS', 'AT_RISK', 'REDEEMED', 'HELD_FIRST', 'HELD_LAST', 'STRANDED', 'STOCK',
-           'DEFICIT', 'NET_PLATFORM', 'TALLY_COLUMNS', 'FLOW_COLUMNS', 'PERIOD_DAYS', 'AGES', 'ENDS', 'WEEK_US', 'LIFE',
-           'reward_of', 'set_plan', 'earn_rate', 'compile_world', 'intend', 'write_act', 'held_in_all', 'do_all',
-           'put_off', 'plan_follow_ups', 'pick_goods', 'most_in_points', 'pay_in_points', 'buy', 'count', 'digest',
-           'place_of_lot', 'post_lot_entry', 'post_entry', 'post_flows', 'post_lots', 'spend_at_visit', 'visit',
-           'run_errand', 'pay_plan', 'decide_on_plans', 'play_the_edge', 'begin_week', 'run_clocks', 'decide',
-           'pass_week', 'clear_mind', 'close_week', 'begin_life', 'end_life', 'add_counts', 'live', 'live_block']
+           'DEFICIT', 'NET_PLATFORM', 'TALLY_COLUMNS', 'FLOW_COLUMNS', 'PERIOD_DAYS', 'AGES', 'ENDS', 'WEEK_US', 'AT',
+           'LOTS_AT', 'KEYED_AT', 'SIZES', 'PLACES', 'LIFE', 'reward_of', 'set_plan', 'earn_rate', 'compile_world',
+           'intend', 'write_act', 'held_in_all', 'do_one', 'put_off', 'plan_follow_ups', 'pick_goods', 'most_in_points',
+           'greedy_points', 'do_all', 'pay_in_points', 'buy', 'count', 'digest', 'place_of_lot', 'post_lot_entry',
+           'post_entry', 'post_flows', 'post_lots', 'spend_at_visit', 'visit', 'run_errand', 'pay_plan',
+           'decide_on_plans', 'play_the_edge', 'begin_week', 'run_clocks', 'decide', 'redeemed_worth', 'pass_week',
+           'clear_mind', 'close_week', 'copy_bytes', 'copy_customer', 'begin_life', 'end_life', 'add_counts', 'live',
+           'live_block']
 
 # %% ../nbs/api/33_lives.ipynb #c002
 from math import exp, log
@@ -26,7 +28,7 @@ from .points import PENDING, PLATFORM, REDEMPTION_ENTRY, REINSTATEMENT, RELEASE,
 from .population import CATEGORIES
 from .schemes import Scheme
 from .scoring import Event
-from .state import ENTRIES, KIND, NULL, OUTLETS, PLANS, clear_customer, compiled, named_channels, whole
+from .state import CURRENCIES, CUSTOMER, ENTRIES, KEYED, KIND, LOT, NULL, OUTLETS, PLANS, PURSE, clear_customer, compiled, named_channels, whole
 
 # %% ../nbs/api/33_lives.ipynb #c004
 CHANNELS = ("taobao", "tmall", "fliggy", "taopiaopiao", "other", None)
@@ -91,7 +93,7 @@ ACT_ROW = np.dtype([
     ("channel", "i4"), ("virtual", "i4"), ("currency", "i4"), ("points", "i8")], align=True)
 ACT_ROWS = 1 << 18
 INTENT = np.dtype([
-    ("time", "i8"), ("kind", "i4"), ("amount_fen", "i8"), ("points", "i8"), ("order", "i8"), ("category", "i8"), ("shop", "i8"),
+    ("time", "i8"), ("kind", "i4"), ("amount_fen", "i8"), ("full_fen", "i8"), ("points", "i8"), ("order", "i8"), ("category", "i8"), ("shop", "i8"),
     ("virtual", "i4"), ("currency", "i4"), ("outlet", "i4"), ("item", "i4"), ("channel", "i4")], align=True)
 DIARY = np.dtype([("n", "i8"), ("wanted", "i4"), ("full", "i4"), ("customer", "i8"), ("n_intents", "i4"), ("intent", INTENT, (16,)),
                   ("act", ACT_ROW, (ACT_ROWS,))], align=True)
@@ -108,7 +110,7 @@ def intend(diary, kind, now, order):
     note.time = now
     note.kind = kind
     note.order = order
-    note.amount_fen = note.points = 0
+    note.amount_fen = note.full_fen = note.points = 0
     note.category = note.shop = NULL
     note.virtual = note.currency = 0
     note.outlet = note.item = -1
@@ -148,19 +150,12 @@ def held_in_all(customer, rules):
 
 # %% ../nbs/api/33_lives.ipynb #c016
 @compiled
-def do_all(customer, rules, out, mind, world, diary):
-    """Do what was noted, in order; an order tells the customer how many points one brings."""
-    for i in range(diary.n_intents):
-        note = diary.intent[i]
-        before = held_in_all(customer, rules)
-        event = Event(note.kind, note.time // DAY_US, note.amount_fen, note.points, note.order, NULL, note.category, note.shop, world.channel[note.channel], note.virtual,
-                      note.currency, note.outlet, -1)
-        step(customer, rules, out, event, note.time, 0)
-        if note.kind == ORDER:
-            mind.stamp = held_in_all(customer, rules) - before
-        if diary.wanted:
-            write_act(diary, note)
-    diary.n_intents = 0
+def do_one(customer, rules, out, world, note, kind, amount_fen, points, currency, outlet):
+    """Let the machine take an act, on the day of the note and with its goods."""
+    day = note.time // DAY_US
+    tick(customer, rules, out, day)
+    event = Event(kind, day, amount_fen, points, note.order, NULL, note.category, note.shop, world.channel[note.channel], note.virtual, currency, outlet, -1)
+    step(customer, rules, out, event, note.time, 0)
 
 # %% ../nbs/api/33_lives.ipynb #c017
 @compiled
@@ -222,6 +217,50 @@ def most_in_points(customer, rules, day, fen, order):
 
 # %% ../nbs/api/33_lives.ipynb #c025
 @compiled
+def greedy_points(customer, rules, world, note):
+    """Return the points that a note asks for, and of which currency, if the customer redeems at every chance: all that an order takes, all whole pieces at a visit."""
+    if note.kind == ORDER:
+        most, currency, _ = most_in_points(customer, rules, note.time // DAY_US, note.full_fen, note.order)
+        return most, currency
+    for currency in range(rules.n_currencies if note.kind == LOGIN else 0):
+        outlet = world.outlet[currency]
+        if outlet >= 0 and customer.score.settled >= rules.currency[currency].gate[outlet]:
+            price = max(rules.currency[currency].price[outlet], 1)
+            points = max(customer.purse[currency].balance, 0) // price * price
+            if points > 0:
+                return points, currency
+    return 0, 0
+
+# %% ../nbs/api/33_lives.ipynb #c026
+@compiled
+def do_all(customer, rules, out, mind, world, diary, greedy):
+    """Do what was noted, in order: as it was decided, or as the greedy twin would, who does the same but redeems at every chance."""
+    for i in range(diary.n_intents):
+        note = diary.intent[i]
+        kind, fen, points, currency, outlet = note.kind, note.amount_fen, note.points, note.currency, note.outlet
+        times = 1
+        if greedy:
+            tick(customer, rules, out, note.time // DAY_US)
+            points, currency = greedy_points(customer, rules, world, note)
+            times = 0 if kind == REDEEM or kind == EXCHANGE else 2 if points > 0 else 1
+        while times > 0:
+            asks = times == 2
+            before = held_in_all(customer, rules)
+            if asks:
+                kind = REDEEM if note.kind == ORDER else EXCHANGE
+                fen, outlet = note.full_fen, world.outlet[currency]
+            elif greedy:
+                kind, outlet = note.kind, note.outlet
+                fen = note.full_fen - np.int64(100 * points * world.value[currency] + 0.5) if kind == ORDER else note.amount_fen
+            do_one(customer, rules, out, world, note, kind, fen, points if asks or not greedy else note.points, currency, outlet)
+            if kind == ORDER and not greedy:
+                mind.stamp = held_in_all(customer, rules) - before
+            times -= 1
+        if diary.wanted and not greedy:
+            write_act(diary, note)
+
+# %% ../nbs/api/33_lives.ipynb #c027
+@compiled
 def pay_in_points(customer, rules, person, mind, b, world, diary, tally, week, now, fen):
     """Let a customer choose how much of an order is paid in points; return what is left to pay, in fen."""
     order = mind.n_orders + 1
@@ -242,15 +281,16 @@ def pay_in_points(customer, rules, person, mind, b, world, diary, tally, week, n
     count(tally, week, GMV, worth)
     return fen - worth
 
-# %% ../nbs/api/33_lives.ipynb #c026
+# %% ../nbs/api/33_lives.ipynb #c028
 @compiled
 def buy(customer, rules, person, mind, b, world, diary, tally, week, now):
     """Let a customer place an order."""
     n = mind.n_orders
     fen = max(np.int64(100 * exp(person.log_basket + person.basket_noise * normal(person.key, BASKETS, n)) + 0.5), 1)
+    full = fen
     fen = pay_in_points(customer, rules, person, mind, b, world, diary, tally, week, now, fen)
     note = intend(diary, ORDER, now, n + 1)
-    note.amount_fen = fen
+    note.amount_fen, note.full_fen = fen, full
     note.category, note.shop, note.channel, note.virtual = pick_goods(person, n)
     mind.n_orders = n + 1
     mind.ordered = 1
@@ -261,7 +301,7 @@ def buy(customer, rules, person, mind, b, world, diary, tally, week, now):
     count(tally, week, SPEND, fen)
     count(tally, week, GMV, fen)
 
-# %% ../nbs/api/33_lives.ipynb #c028
+# %% ../nbs/api/33_lives.ipynb #c030
 ORDERS, SPEND, GMV, CHURNED, ACTIVE, FEES, MEMBERS, MEMBER_ORDERS = range(8)
 FLOWS, COUNTS, BY_TIER, COHORTS, AT_RISK, REDEEMED, HELD_FIRST, HELD_LAST, STRANDED = range(9)
 STOCK, DEFICIT, NET_PLATFORM = len(ENTRIES), len(ENTRIES) + 1, len(ENTRIES) + 2
@@ -274,7 +314,7 @@ def count(tally, week, column, amount):
     """Add to a week."""
     tally[COUNTS][week, column] += amount
 
-# %% ../nbs/api/33_lives.ipynb #c029
+# %% ../nbs/api/33_lives.ipynb #c031
 @compiled
 def digest(before, row):
     """Return a number that tells a run of entries from any other: of those before and of one more row."""
@@ -284,7 +324,7 @@ def digest(before, row):
         mixed ^= mixed >> np.uint64(29)
     return mixed
 
-# %% ../nbs/api/33_lives.ipynb #c030
+# %% ../nbs/api/33_lives.ipynb #c032
 @compiled
 def place_of_lot(world, day, accrued_on, expires_on):
     """Return age and time to the end of a lot, in periods of four weeks, at the start of the one in which a day lies; age 0 is a lot of the period itself."""
@@ -294,7 +334,7 @@ def place_of_lot(world, day, accrued_on, expires_on):
         return age, ENDS - 1
     return age, min(max((expires_on - world.first_day) // PERIOD_DAYS - period, 0), ENDS - 2)
 
-# %% ../nbs/api/33_lives.ipynb #c033
+# %% ../nbs/api/33_lives.ipynb #c035
 @compiled
 def post_lot_entry(row, world, tally):
     """Add an entry that moves a lot to the cohort of the measured weeks, and to what is at risk or redeemed in the lot's place."""
@@ -308,7 +348,7 @@ def post_lot_entry(row, world, tally):
         elif row.points > 0:
             tally[AT_RISK][row.currency, age, end] += row.points
 
-# %% ../nbs/api/33_lives.ipynb #c034
+# %% ../nbs/api/33_lives.ipynb #c036
 @compiled
 def post_entry(row, world, tally, flow):
     """Add an entry to the flows of its week."""
@@ -323,7 +363,7 @@ def post_entry(row, world, tally, flow):
     if row.lot > 0:
         post_lot_entry(row, world, tally)
 
-# %% ../nbs/api/33_lives.ipynb #c035
+# %% ../nbs/api/33_lives.ipynb #c037
 @compiled
 def post_flows(out, mind, world, tally):
     """Add the entries to the weeks of their times, and empty the buffers."""
@@ -338,7 +378,7 @@ def post_flows(out, mind, world, tally):
             mind.spent -= row.points * world.value[row.currency]
     out.n_entries = out.n_declined = out.n_scores = out.n_tiers = out.n_fees = 0
 
-# %% ../nbs/api/33_lives.ipynb #c036
+# %% ../nbs/api/33_lives.ipynb #c038
 @compiled
 def post_lots(customer, rules, world, table):
     """Add the lots that a customer holds to their places, as they stand at the start of today."""
@@ -350,7 +390,7 @@ def post_lots(customer, rules, world, table):
                 age, end = place_of_lot(world, customer.today, lot.accrued_on, lot.expires_on)
                 table[currency, age, end] += lot.points
 
-# %% ../nbs/api/33_lives.ipynb #c038
+# %% ../nbs/api/33_lives.ipynb #c040
 @compiled
 def spend_at_visit(customer, rules, person, mind, b, world, diary, now):
     """Spend points at an outlet, if the rules allow and the customer wants to."""
@@ -370,7 +410,7 @@ def spend_at_visit(customer, rules, person, mind, b, world, diary, now):
                 note.outlet = note.item = outlet
                 feel_redeemed(mind, b)
 
-# %% ../nbs/api/33_lives.ipynb #c039
+# %% ../nbs/api/33_lives.ipynb #c041
 @compiled
 def visit(customer, rules, person, mind, b, world, diary, now):
     """Let a customer come by: points spent at an outlet, a login, perhaps a check-in, a game."""
@@ -389,7 +429,7 @@ def visit(customer, rules, person, mind, b, world, diary, now):
     mind.visited_on = day
     mind.to_visit = exponential(person.key, VISITS, mind.n_visits)
 
-# %% ../nbs/api/33_lives.ipynb #c040
+# %% ../nbs/api/33_lives.ipynb #c042
 @compiled
 def run_errand(mind, diary):
     """Take what is next on the list."""
@@ -397,7 +437,7 @@ def run_errand(mind, diary):
     errand = mind.to_do[mind.n_to_do]
     intend(diary, errand.kind, errand.time, errand.order)
 
-# %% ../nbs/api/33_lives.ipynb #c041
+# %% ../nbs/api/33_lives.ipynb #c043
 @compiled
 def pay_plan(customer, mind, world, diary, tally, week, plan, kind):
     """Pay for a term of a plan, at the fee that holds."""
@@ -410,7 +450,7 @@ def pay_plan(customer, mind, world, diary, tally, week, plan, kind):
     mind.plan_until = customer.today + np.int64(30.4 * world.plan_months[plan] + 0.5)
     count(tally, week, FEES, note.amount_fen)
 
-# %% ../nbs/api/33_lives.ipynb #c042
+# %% ../nbs/api/33_lives.ipynb #c044
 @compiled
 def decide_on_plans(customer, rules, person, mind, b, world, diary, tally, week):
     """Renew or let go a term that is over; every four weeks think of joining."""
@@ -424,7 +464,7 @@ def decide_on_plans(customer, rules, person, mind, b, world, diary, tally, week)
             if mind.plan < 0 and joins(customer, person, b, world, plan, PLANS * week + plan):
                 pay_plan(customer, mind, world, diary, tally, week, plan, PLAN_JOINED)
 
-# %% ../nbs/api/33_lives.ipynb #c043
+# %% ../nbs/api/33_lives.ipynb #c045
 @compiled
 def play_the_edge(customer, rules, person, mind, b, world, diary, tally, week):
     """Let a gaming customer buy to pass an edge before the settlement, and return the goods after it (M11)."""
@@ -439,7 +479,7 @@ def play_the_edge(customer, rules, person, mind, b, world, diary, tally, week):
         mind.to_order = rest
         put_off(mind, now + (left + 3) * DAY_US, RETURN, mind.n_orders, 0)
 
-# %% ../nbs/api/33_lives.ipynb #c045
+# %% ../nbs/api/33_lives.ipynb #c047
 WEEK_US = 7 * DAY_US
 
 
@@ -454,7 +494,7 @@ def begin_week(customer, rules, person, mind, b, world, season, diary, tally, we
         decide_on_plans(customer, rules, person, mind, b, world, diary, tally, week)
     play_the_edge(customer, rules, person, mind, b, world, diary, tally, week)
 
-# %% ../nbs/api/33_lives.ipynb #c046
+# %% ../nbs/api/33_lives.ipynb #c048
 @compiled
 def run_clocks(customer, rules, person, mind, b, world, season, now, end):
     """Run the clocks to the next act and return its time and what it is: 0 the end of the week, 1 an errand, 2 an order, 3 a visit, 4 leaving."""
@@ -477,7 +517,7 @@ def run_clocks(customer, rules, person, mind, b, world, season, now, end):
         return until, 0
     return until, 2 if soonest == to_order else 3 if soonest == to_visit else 4
 
-# %% ../nbs/api/33_lives.ipynb #c047
+# %% ../nbs/api/33_lives.ipynb #c049
 @compiled
 def decide(customer, rules, person, mind, b, world, diary, tally, week, now, what):
     """Let a customer decide what the next act is made of."""
@@ -492,19 +532,35 @@ def decide(customer, rules, person, mind, b, world, diary, tally, week, now, wha
         mind.alive = 0
         count(tally, week, CHURNED, 1)
 
-# %% ../nbs/api/33_lives.ipynb #c048
+# %% ../nbs/api/33_lives.ipynb #c050
 @compiled
-def pass_week(customer, rules, out, person, mind, b, world, season, diary, tally, week):
-    """Let a week pass, act by act, up to the start of the next one."""
+def redeemed_worth(out, world):
+    """Return what the entries of a buffer redeem, less what they give back, in CNY at face value, and empty it."""
+    worth = 0.0
+    for i in range(out.n_entries):
+        row = out.entry[i]
+        if row.entry == REDEMPTION_ENTRY or row.entry == REINSTATEMENT:
+            worth -= row.points * world.value[row.currency]
+    out.n_entries = out.n_declined = out.n_scores = out.n_tiers = out.n_fees = 0
+    return worth
+
+# %% ../nbs/api/33_lives.ipynb #c051
+@compiled
+def pass_week(customer, twin, rules, out, twin_out, person, mind, b, world, season, diary, tally, week):
+    """Let a week pass, act by act, up to the start of the next one; the twin, if there is one, follows."""
     now = (np.int64(world.first_day) + 7 * week) * DAY_US
     end, what = now + WEEK_US, 5
     while what > 0 and not customer.failed and not mind.failed:
-        do_all(customer, rules, out, mind, world, diary)
+        do_all(customer, rules, out, mind, world, diary, 0)
+        if mind.has_twin:
+            do_all(twin, rules, twin_out, mind, world, diary, 1)
+            mind.greedy += redeemed_worth(twin_out, world)
+        diary.n_intents = 0
         now, what = run_clocks(customer, rules, person, mind, b, world, season, now, end)
         tick(customer, rules, out, now // DAY_US)
         decide(customer, rules, person, mind, b, world, diary, tally, week, now, what)
 
-# %% ../nbs/api/33_lives.ipynb #c049
+# %% ../nbs/api/33_lives.ipynb #c052
 @compiled
 def clear_mind(mind, person, world):
     """Begin a customer's mind."""
@@ -518,11 +574,12 @@ def clear_mind(mind, person, world):
     mind.stamp = 1.0
     mind.tier = mind.plan = -1
     mind.digest = np.uint64(0)
-    mind.spent = 0.0
+    mind.spent = mind.spent_before = mind.greedy = 0.0
+    mind.has_twin = 0
     mind.ordered_on = mind.visited_on = mind.pushed_on = mind.checked_in_on = mind.gamed_on = world.first_day - 365
     mind.plan_from = mind.plan_until = world.first_day
 
-# %% ../nbs/api/33_lives.ipynb #c050
+# %% ../nbs/api/33_lives.ipynb #c053
 @compiled
 def close_week(customer, out, mind, world, tally, week):
     """Count a customer at the end of a week."""
@@ -533,10 +590,39 @@ def close_week(customer, out, mind, world, tally, week):
     tally[BY_TIER][week, customer.score.tier + 1] += 1
     post_flows(out, mind, world, tally)
 
-# %% ../nbs/api/33_lives.ipynb #c051
+# %% ../nbs/api/33_lives.ipynb #c055
+AT = {name: CUSTOMER.fields[name][1] for name in ("purse", "keyed", "line", "orders", "redemption", "part")}
+LOTS_AT = PURSE.fields["lot"][1]
+KEYED_AT = {name: AT["keyed"] + KEYED.fields[name][1] for name in ("slot", "tag", "first", "second", "value")}
+SIZES = {name: CUSTOMER.fields[name][0].base.itemsize for name in ("line", "orders", "redemption", "part")}
+PLACES = np.array([AT["purse"], PURSE.itemsize, LOTS_AT, LOT.itemsize, AT["keyed"], *KEYED_AT.values(), AT["line"], SIZES["line"], AT["orders"], SIZES["orders"],
+                   AT["redemption"], SIZES["redemption"], AT["part"], SIZES["part"]])
+
+
+@compiled
+def copy_bytes(to, source, start, n):
+    """Copy some bytes from one record to another."""
+    for i in range(start, start + n):
+        to[i] = source[i]
+
+# %% ../nbs/api/33_lives.ipynb #c056
+@compiled
+def copy_customer(customer, to, source, places):
+    """Copy what is in use of a customer's record, given as bytes, to another one."""
+    copy_bytes(to, source, 0, places[0])
+    for currency in range(CURRENCIES):
+        purse = places[0] + currency * places[1]
+        copy_bytes(to, source, purse, places[2] + customer.purse[currency].tail * places[3])
+    copy_bytes(to, source, places[4], places[5] - places[4] + 4 * customer.keyed.n_slots)
+    for i in range(6, 10):
+        copy_bytes(to, source, places[i], 8 * customer.keyed.n)
+    for i, n in ((10, customer.n_lines), (12, customer.n_orders), (14, customer.n_redemptions), (16, customer.n_parts)):
+        copy_bytes(to, source, places[i], n * places[i + 1])
+
+# %% ../nbs/api/33_lives.ipynb #c057
 LIFE = np.dtype([
     ("left_in", "i4"), ("tier", "i4"), ("plan", "i4"), ("in_base", "i4"), ("score", "i8"), ("points", "i8"), ("orders", "i8"), ("spend_fen", "i8"), ("gmv_fen", "i8"),
-    ("fees_fen", "i8"), ("member_weeks", "i8"), ("member_orders", "i8"), ("spent_cny", "f8"), ("digest", "u8")], align=True)
+    ("fees_fen", "i8"), ("member_weeks", "i8"), ("member_orders", "i8"), ("spent_cny", "f8"), ("spent_year_cny", "f8"), ("greedy_cny", "f8"), ("digest", "u8")], align=True)
 
 
 @compiled
@@ -545,13 +631,15 @@ def begin_life(life, customer, rules, mind, world, tally):
     life.in_base = 1 if mind.alive and customer.today - mind.ordered_on <= 364 else 0
     post_lots(customer, rules, world, tally[HELD_FIRST])
 
-# %% ../nbs/api/33_lives.ipynb #c052
+# %% ../nbs/api/33_lives.ipynb #c058
 @compiled
 def end_life(life, customer, rules, mind, world, tally):
     """Write down how a customer stands at the end of the measured weeks."""
     life.tier = customer.score.tier
     life.plan = mind.plan
     life.spent_cny = mind.spent
+    life.spent_year_cny = mind.spent - mind.spent_before
+    life.greedy_cny = mind.greedy
     life.score = customer.score.posted_total
     life.points = customer.purse[0].balance if rules.n_currencies > 0 else 0
     post_lots(customer, rules, world, tally[HELD_LAST])
@@ -560,7 +648,7 @@ def end_life(life, customer, rules, mind, world, tally):
         if 0 < balance < world.target[currency]:
             tally[STRANDED][currency] += balance
 
-# %% ../nbs/api/33_lives.ipynb #c053
+# %% ../nbs/api/33_lives.ipynb #c059
 @compiled
 def add_counts(life, tally, measured, sign):
     """Add the counts of the measured weeks to a life, or take them out: what a customer adds is the difference."""
@@ -573,9 +661,9 @@ def add_counts(life, tally, measured, sign):
         life.member_weeks += sign * counts[MEMBERS]
         life.member_orders += sign * counts[MEMBER_ORDERS]
 
-# %% ../nbs/api/33_lives.ipynb #c054
+# %% ../nbs/api/33_lives.ipynb #c060
 @compiled
-def live(customer, rules, out, person, mind, b, world, season, diary, tally, life, measured):
+def live(customer, twin, rules, out, twin_out, copies, person, mind, b, world, season, diary, tally, life, measured):
     """Let a customer live through all weeks, and the account run off until a day."""
     clear_customer(customer, rules)
     clear_mind(mind, person, world)
@@ -586,9 +674,13 @@ def live(customer, rules, out, person, mind, b, world, season, diary, tally, lif
             begin_life(life, customer, rules, mind, world, tally)
         if week >= measured and 7 * week % PERIOD_DAYS == 0:
             post_lots(customer, rules, world, tally[AT_RISK])
+        if week == max(measured, len(season) - 52) and world.twins:
+            copy_customer(customer, copies[1], copies[0], copies[2])
+            mind.has_twin = 1
+            mind.spent_before = mind.spent
         if mind.alive:
             begin_week(customer, rules, person, mind, b, world, season[week], diary, tally, week)
-        pass_week(customer, rules, out, person, mind, b, world, season[week], diary, tally, week)
+        pass_week(customer, twin, rules, out, twin_out, person, mind, b, world, season[week], diary, tally, week)
         close_week(customer, out, mind, world, tally, week)
         if mind.alive == 0 and life.left_in < 0:
             life.left_in = week
@@ -597,15 +689,15 @@ def live(customer, rules, out, person, mind, b, world, season, diary, tally, lif
     post_flows(out, mind, world, tally)
     life.digest = mind.digest
 
-# %% ../nbs/api/33_lives.ipynb #c055
+# %% ../nbs/api/33_lives.ipynb #c061
 @compiled
-def live_block(customer, rules, out, people, first, mind, b, world, season, diary, tally, lives, measured):
+def live_block(customer, twin, rules, out, twin_out, copies, people, first, mind, b, world, season, diary, tally, lives, measured):
     """Let the customers of a block live, one after another; return the number of the one who failed, or -1."""
     for i in range(len(people)):
         diary.customer = first + i
         diary.n_intents = 0
         add_counts(lives[i], tally, measured, -1)
-        live(customer, rules, out, people[i], mind, b, world, season, diary, tally, lives[i], measured)
+        live(customer, twin, rules, out, twin_out, copies, people[i], mind, b, world, season, diary, tally, lives[i], measured)
         add_counts(lives[i], tally, measured, 1)
         if customer.failed or mind.failed or diary.full:
             return i

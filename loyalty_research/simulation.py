@@ -24,7 +24,7 @@ from .behaviour import MIND, Behaviour, compile_behaviour
 from .dates import FIRST_DAY, LAST_DAY
 from .events import EVENT_KINDS, EventError, SimulationError
 from .lives import (ACT_ROW, ACTIVE, AGES, CHANNELS, CHURNED, DEFICIT, DIARY, ENDS, EXCHANGE, FEES, FLOW_COLUMNS, LIFE, MEMBER_ORDERS,
-                                    MEMBERS, NET_PLATFORM, ORDER, ORDERS, PLAN_JOINED, PLAN_RENEWED, REDEEM, SHOPS, SPEND, STOCK, TALLY_COLUMNS, compile_world,
+                                    MEMBERS, NET_PLATFORM, ORDER, ORDERS, PLACES, PLAN_JOINED, PLAN_RENEWED, REDEEM, SHOPS, SPEND, STOCK, TALLY_COLUMNS, compile_world,
                                     digest, live_block)
 from .machine import DAY_US
 from .points import PENDING, RELEASE
@@ -50,6 +50,7 @@ class Setting:
     runoff: bool
     start: np.datetime64
     seed: int
+    twins: bool = False
 
     @property
     def first_day(self) -> int:
@@ -84,9 +85,9 @@ _local = threading.local()
 
 
 def scratch() -> tuple[np.ndarray, ...]:
-    """Return this thread's customer, mind, output buffers and diary."""
+    """Return this thread's customer, twin, mind, output buffers of both, and diary."""
     if not hasattr(_local, "records"):
-        _local.records = tuple(new_record(layout) for layout in (CUSTOMER, MIND, OUTPUT, DIARY))
+        _local.records = tuple(new_record(layout) for layout in (CUSTOMER, CUSTOMER, MIND, OUTPUT, OUTPUT, DIARY))
     return _local.records
 
 # %% ../nbs/api/34_simulation.ipynb #c007
@@ -95,12 +96,14 @@ def run_customers(setting: Setting, rules: np.ndarray, first: int, stop: int, lo
     block = first // BLOCK
     people = draw_block(setting.population, setting.seed, block)[first - block * BLOCK: stop - block * BLOCK]
     behaviour, world = compile_behaviour(setting.behaviour), compile_world(setting.scheme, setting.behaviour, setting.days)
-    customer, mind, out, diary = scratch()
+    customer, twin, mind, out, twin_out, diary = scratch()
     diary[0]["n"], diary[0]["full"], diary[0]["wanted"] = 0, 0, log_wanted
     for name in ("n_entries", "n_declined", "n_scores", "n_tiers", "n_fees"):
-        out[0][name] = 0
+        out[0][name] = twin_out[0][name] = 0
     tally, lives = new_tally(setting), np.zeros(len(people), LIFE)
-    failed = live_block(customer[0], rules[0], out[0], people, first + 1, mind[0], behaviour[0], world[0], setting.season, diary[0], tally, lives, setting.warmup)
+    copies = customer.view(np.uint8), twin.view(np.uint8), PLACES
+    world[0]["twins"] = setting.twins
+    failed = live_block(customer[0], twin[0], rules[0], out[0], twin_out[0], copies, people, first + 1, mind[0], behaviour[0], world[0], setting.season, diary[0], tally, lives, setting.warmup)
     if failed >= 0:
         raise SimulationError(f"Customer {first + failed + 1} has more acts, lots or orders than the rule machine holds; simulate fewer weeks or lower rates.")
     return tally, lives, diary[0]["act"][: diary[0]["n"]].copy() if log_wanted else np.zeros(0, ACT_ROW)
@@ -301,7 +304,7 @@ def check_dates(setting: Setting) -> None:
 
 # %% ../nbs/api/34_simulation.ipynb #c022
 def simulate(scheme, n_customers: int = 20_000, weeks: int = 104, *, warmup: int = 104, runoff: bool = True, start="2022-01-01", seed: int = 0,
-             threads: int | None = None, population: Population | None = None, behaviour: Behaviour | None = None, progress: bool = True) -> Simulation:
+             threads: int | None = None, population: Population | None = None, behaviour: Behaviour | None = None, twins: bool = False, progress: bool = True) -> Simulation:
     """Let customers live under a scheme.
 
     Parameters
@@ -323,6 +326,8 @@ def simulate(scheme, n_customers: int = 20_000, weeks: int = 104, *, warmup: int
         Default: one a processor. The answer does not depend on it.
     population : Population, optional
     behaviour : Behaviour, optional
+    twins : bool
+        Whether greedy twins, who redeem at every chance, go along in the last measured year: what the hoarding index is told against.
     progress : bool
         Whether to show a progress bar.
 
@@ -343,7 +348,7 @@ def simulate(scheme, n_customers: int = 20_000, weeks: int = 104, *, warmup: int
     setting = Setting(
         scheme=scheme, population=population or Population(), behaviour=behaviour or Behaviour(), n_customers=whole_number(n_customers, "n_customers", 1, 10_000_000),
         weeks=whole_number(weeks, "weeks", 1, 1040), warmup=whole_number(warmup, "warmup", 0, 1040), runoff=bool(runoff),
-        start=first_instant(start), seed=whole_number(seed, "seed", 0, 2**63))
+        start=first_instant(start), seed=whole_number(seed, "seed", 0, 2**63), twins=bool(twins))
     check_dates(setting)
     tally, lives = new_tally(setting), []
     for part, life, _ in run_all(setting, None if threads is None else whole_number(threads, "threads", 1, 1024), progress=progress):

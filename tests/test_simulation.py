@@ -10,6 +10,8 @@ import loyalty_research as lr
 from loyalty_research.behaviour import MECHANISMS
 from loyalty_research.simulation import digest_ledger, run_all
 
+from .properties.logs import make_scheme
+
 KEYS = list(lr.list_schemes().index)
 
 
@@ -191,3 +193,56 @@ def test_a_comparison_of_simulated_customers():
         found.plot("luck")
     with pytest.raises(lr.SimulationError, match="replications must be a whole number from 1"):
         lr.compare(["jd"], n_customers=5, replications=0)
+
+
+COINS = """
+[[currency]]
+name = "coins"
+value_cny = {value = 0.01, N}
+expiry = {kind = "rolling_days", source = "test", days = {value = 150, N}}
+[[currency.earn]]
+name = "purchase"
+on = ["order"]
+rate = {value = 5, N}
+accrues = "confirm"
+[currency.redeem]
+source = "test"
+multiple = {value = 10, N}
+cap_order = {value = 0.5, N}
+"""
+
+
+def greedy_by_hand(log: pd.DataFrame, scheme: lr.Scheme, begins: pd.Timestamp, end: pd.Timestamp) -> int:
+    """Points redeemed, net, from an instant on by who redeems at every order: order by order, on the batch driver."""
+    full = log[log["kind"] == "redeem"].set_index("order_id")["amount"]
+    rows = [log[log["time"] < begins]]
+    for number, act in log[(log["time"] >= begins) & (log["kind"] != "redeem")].iterrows():
+        act = log.loc[[number]]
+        if act["kind"].item() == "order":
+            price = full.get(act["order_id"].item(), act["amount"].item())
+            held = lr.ledger(pd.concat([*rows, act]), scheme).balances(act["time"].item() - pd.Timedelta(microseconds=1))
+            points = min(int(held["balance"].clip(lower=0).sum()), round(price * 100) // 2) // 10 * 10
+            if points:
+                rows.append(act.assign(kind="redeem", amount=price, points=points, event_id=-number - 1))
+            act = act.assign(amount=round(price - points / 100, 2))
+        rows.append(act)
+    entries = lr.ledger(pd.concat(rows), scheme, until=end).entries
+    spent = entries[entries["entry"].isin(["redemption", "reinstatement"]) & (entries["time"] >= begins)]
+    return -int(spent["points"].sum())
+
+
+def test_the_greedy_twin_is_the_same_customer_who_redeems_at_every_chance():
+    scheme = make_scheme(COINS)
+    done = lr.simulate(scheme, 9, 30, warmup=20, seed=4, behaviour=lr.Behaviour().without("windfall"), twins=True)
+    log = done.events()
+    begins, end = (pd.Timestamp(np.datetime64(done.setting.days[place], "D")) for place in (1, 2))
+    twins = {customer: round(100 * worth) for customer, worth in enumerate(done.lives["greedy_cny"], 1)}
+    found = {customer: greedy_by_hand(log[log["customer_id"] == customer], scheme, begins, end - pd.Timedelta(microseconds=1))
+             for customer in log["customer_id"].unique()}
+    assert sum(found.values()) > 1000 and found == {customer: twins[customer] for customer in found}
+    assert (done.lives["greedy_cny"] >= done.lives["spent_year_cny"] - 1e-9).mean() > 0.7
+
+
+def test_who_never_redeems_hoards_all():
+    done = lr.simulate("taobao", 100, 60, warmup=20, seed=4, behaviour=lr.Behaviour().without("redemption"), twins=True)
+    assert done.lives["greedy_cny"].sum() > 0 and done.lives["spent_year_cny"].sum() == 0
