@@ -87,24 +87,34 @@ def _maximise(loglik: Callable, n_params: int, n: float) -> tuple[np.ndarray, np
     from scipy.optimize import minimize
 
     def loss(point):
-        value, slope = loglik(np.exp(np.clip(point, -_EDGE, _EDGE)))
-        return -value / n, np.where(np.abs(point) <= _EDGE, -slope / n, 0)
+        value, slope = loglik(np.exp(point))
+        return -value / n, -slope / n
 
-    point = np.clip(minimize(loss, np.zeros(n_params), jac=True, method="BFGS", options={"gtol": 1e-5}).x, -_EDGE, _EDGE)
+    def boxed(point):
+        value, slope = loss(np.clip(point, -_EDGE, _EDGE))
+        return value, np.where(np.abs(point) <= _EDGE, slope, 0)
+
+    point = np.clip(minimize(boxed, np.zeros(n_params), jac=True, method="BFGS", options={"gtol": 1e-5}).x, -_EDGE, _EDGE)
     for _ in range(40):
         value, slope = loss(point)
         hessian = n * np.stack([loss(point + step)[1] - loss(point - step)[1] for step in 1e-4 * np.eye(n_params)]) / 2e-4
         hessian = (hessian + hessian.T) / 2
-        free = np.flatnonzero(np.abs(point) < _EDGE)
+        free = (np.abs(point) < _EDGE) | (slope * point > 0)                # at the edge only where the likelihood rises inwards
         roots, axes = np.linalg.eigh(hessian[np.ix_(free, free)])
-        step = axes @ (axes.T @ slope[free] * n / np.maximum(np.abs(roots), 1e-3))
-        point[free] = np.clip(point[free] - step / max(1, np.abs(step).max(initial=0)), -_EDGE, _EDGE)
-        if n * slope[free] @ step < 1e-10:
-            roots, axes = np.linalg.eigh(hessian)
-            spread = np.sqrt((axes**2 / np.maximum(roots, 1e-3)).sum(axis=1))
-            return point, np.where((spread < 2.5) & (np.abs(point) < _EDGE), spread, np.inf), -value * n
-    raise EstimationError(f"the likelihood must have a maximum, but the search stopped at {np.exp(point).round(4).tolist()} (in units of the mean) without one; "
-                          "look for extreme rows, or fit more customers.")
+        step = np.zeros(n_params)
+        step[free] = axes @ (axes.T @ slope[free] * n / np.maximum(np.abs(roots), 1e-7))
+        gain, step = n * slope @ step, step / max(1, np.abs(step).max() / 2)
+        while loss(np.clip(point - step, -_EDGE, _EDGE))[0] > value and np.abs(step).max() > 1e-9:
+            step = step / 2
+        point = np.clip(point - step, -_EDGE, _EDGE)
+        if gain < 1e-10:
+            break
+    if gain > 1e-3:
+        raise EstimationError(f"the likelihood must have a maximum, but the search stopped at {np.exp(point).round(4).tolist()} (in units of the mean) "
+                              f"with {gain:.2g} still to gain; look for extreme rows, or fit more customers.")
+    roots, axes = np.linalg.eigh(hessian)
+    spread = np.sqrt((axes**2 / np.maximum(roots, 1e-3)).sum(axis=1))          # a flat direction counts as 30 wide
+    return point, np.where((spread < 2.5) & (np.abs(point) < _EDGE), spread, np.inf), -n * loss(point)[0]
 
 # %% ../nbs/api/30_churn.ipynb #c010
 def _fit(kind: type[Fit], loglik: Callable, data: pd.DataFrame, *, n: float, unit: float = 1.0, shift: float = 0.0, names=None) -> Fit:
@@ -205,7 +215,7 @@ def fit_sbg(survivors) -> ContractFit:
     Examples
     --------
     >>> fit_sbg([1000, 869, 743, 653, 593, 551, 517, 491]).params.round(2).tolist()
-    [0.67, 3.8]
+    [0.67, 3.81]
     """
     return _fit_contract(survivors, ("alpha", "beta"))
 
@@ -512,8 +522,10 @@ def fit_bg_nbd(frequency, recency, T) -> BgNbd:
 
     Examples
     --------
-    >>> fit_bg_nbd([0, 1, 3, 0, 2, 5], [0, 2, 9, 0, 3, 20], [20, 20, 20, 20, 20, 20]).params.index.tolist()
-    ['r', 'alpha', 'a', 'b']
+    >>> import loyalty_research as lr
+    >>> table = lr.rfm(lr.load_cdnow(), end="1997-09-30")
+    >>> lr.fit_bg_nbd(table["frequency"], table["recency"], table["T"]).params.round(2).tolist()
+    [0.25, 4.79, 0.72, 2.16]
     """
     return _fit_buyers(BgNbd, frequency, recency, T)
 
@@ -548,21 +560,26 @@ def _pareto_likelihood(params, x, tx, T) -> tuple[np.ndarray, np.ndarray, np.nda
     """Log-likelihood of rows, its slopes by the log-parameters, P(alive)."""
     r, alpha, s, beta = params
     near, power = min(alpha, beta), r + x
+    end = np.log1p((T - tx) / (near + tx))
 
-    def integrand(rows, v):
-        since = (near + tx[rows])[:, None]
-        left_at = tx[rows, None] + since * np.expm1(v)
-        by_alpha, by_beta, k = np.log1p(left_at / alpha), np.log1p(left_at / beta), power[rows, None]
-        value = np.log(since) + v - k * by_alpha + np.log(s / beta) - (s + 1) * by_beta
-        bound = 1 + (near + left_at) * (k / (alpha + left_at) + (s + 1) / (beta + left_at))
-        return value, bound, (by_alpha, left_at / (alpha + left_at), by_beta, left_at / (beta + left_at))
+    def under(k, m, rate):                                                     # rate (1 + tau / alpha)^-k (1 + tau / beta)^-m
+        def integrand(rows, v):
+            since, each = (near + tx[rows])[:, None], k[rows, None]
+            tau = tx[rows, None] + since * np.expm1(v)
+            by_alpha, by_beta = np.log1p(tau / alpha), np.log1p(tau / beta)
+            bound = 1 + (near + tau) * (each / (alpha + tau) + m / (beta + tau))
+            return np.log(since * rate) + v - each * by_alpha - m * by_beta, bound, (by_alpha, tau / (alpha + tau), by_beta, tau / (beta + tau))
+        return integrand
 
-    left, means = _march(integrand, np.zeros(len(x)), np.log1p((T - tx) / (near + tx)), 4)
+    left, means = _march(under(power, s + 1, s / beta), np.zeros(len(x)), end, 4)
     stayed = -power * np.log1p(T / alpha) - s * np.log1p(T / beta)
     both = np.logaddexp(stayed, left)
     alive, gone = np.exp(stayed - both), np.exp(left - both)
     by_alpha, share_alpha, by_beta, share_beta = (
         alive * at_end + gone * mean for at_end, mean in zip((np.log1p(T / alpha), T / (alpha + T), np.log1p(T / beta), T / (beta + T)), means, strict=True))
+    sure = (x == 0) & (both > -1e-3)                                           # nearly 1: count what is missing, a purchase before leaving
+    bought, _ = _march(under(power + 1, s, r / alpha), np.zeros(len(x)), np.where(sure, end, 0), 4)
+    both = np.where(sure, np.log1p(-np.exp(bought)), both)
     count = x.astype(np.int64)
     rise, slope = _rise(r, count.max(initial=0) + 1)
     slopes = [r * (slope[count] - by_alpha), power * share_alpha - x, gone - s * by_beta, s * share_beta + gone * (means[3] - 1)]
@@ -703,8 +720,10 @@ def fit_gamma_gamma(frequency, monetary_value) -> GammaGamma:
 
     Examples
     --------
-    >>> fit_gamma_gamma([1, 2, 4, 0, 3, 1], [10.0, 22.5, 8.0, 0.0, 31.0, 15.0]).params.index.tolist()
-    ['p', 'q', 'gamma']
+    >>> import loyalty_research as lr
+    >>> table = lr.rfm(lr.load_cdnow().query("amount > 0"), end="1997-09-30")
+    >>> lr.fit_gamma_gamma(table["frequency"], table["monetary_value"]).params.round(1).tolist()
+    [6.3, 3.6, 124.2]
     """
     table = _check_spend(frequency, monetary_value)
     table = table[table["frequency"] > 0]
@@ -899,7 +918,7 @@ def false_churn(events, at, gap_days: int = 365, more_days: int = 365, *, base_a
     --------
     >>> import loyalty_research as lr
     >>> lr.false_churn(lr.load_cdnow(), "1997-12-31", 180, 180, base_at="1997-06-30")["share"].round(3).tolist()
-    [0.0, 0.0]
+    [0.731, 0.113]
     """
     for name, days in (("gap_days", gap_days), ("more_days", more_days)):
         if isinstance(days, bool) or not isinstance(days, (int, np.integer)) or days < 1:
@@ -911,7 +930,8 @@ def false_churn(events, at, gap_days: int = 365, more_days: int = 365, *, base_a
     with open_events(events) as log:
         ends = pd.Timestamp(log.last_time)
         if pd.isna(ends) or ends < at + more_days * day:
-            raise EstimationError(f"the log must reach {more_days} days beyond {at:%Y-%m-%d}, but it ends on {ends:%Y-%m-%d}; give fewer more_days or an earlier at.")
+            raise EstimationError(f"the log must reach {more_days} days beyond {at:%Y-%m-%d}, but its last event is of {str(ends)[:10]}; give fewer more_days or an "
+                                  "earlier at.")
         n, inactive, back = log.connection.execute(
             "SELECT count(*), count(*) FILTER (NOT active), count(*) FILTER (NOT active AND again) FROM (SELECT bool_or(time > $1 AND time <= $2) AS base, "
             "bool_or(time > $3 AND time <= $4) AS active, bool_or(time > $4 AND time <= $5) AS again FROM events "
