@@ -32,7 +32,10 @@ def _refuse(bad, values, rule: str, fix: str) -> None:
 # %% ../nbs/api/30_churn.ipynb #c005
 def _to_table(**columns) -> pd.DataFrame:
     """Columns as a table of finite floats, 0 or more, with the index of the first Series."""
-    given = {name: pd.Series(values if np.ndim(values) else [values]) for name, values in columns.items()}
+    try:
+        given = {name: pd.Series(values if np.ndim(values) else [values]) for name, values in columns.items()}
+    except (TypeError, ValueError) as error:
+        raise EstimationError(f"{', '.join(columns)} must be columns of numbers, but one is not ({error}); give a list, an array or a Series each.") from error
     sizes, names = [len(column) for column in given.values()], ", ".join(given)
     if not min(sizes) or len(set(sizes)) > 1:
         raise EstimationError(f"{names} must have one length of at least 1, but the lengths are {', '.join(map(str, sizes))}; give a value for each row.")
@@ -74,39 +77,44 @@ class Fit:
     scaled: ClassVar[tuple[str, ...]] = ()
 
     def summary(self) -> pd.DataFrame:
-        """Return ``estimate, se, low, high`` a parameter: a 95 % interval, symmetric on the log scale."""
+        """Return the estimates with 95 % intervals, symmetric on the log scale.
+
+        Returns
+        -------
+        DataFrame
+            Index: the parameters; ``estimate, se, low, high``. NaN where `se` is.
+        """
         reach = np.exp(ndtri(0.975) * self.se / self.params)
         return pd.DataFrame({"estimate": self.params, "se": self.se, "low": self.params / reach, "high": self.params * reach})
 
 # %% ../nbs/api/30_churn.ipynb #c009
-_EDGE = 12.0                                                     # log-parameters are sought between -12 and 12
-
-
-def _maximise(loglik: Callable, n_params: int, n: float) -> tuple[np.ndarray, np.ndarray, float]:
-    """Log-parameters at the maximum, their standard errors (inf where it is nearly flat), and the log-likelihood; `n` customers."""
+def _maximise(loglik: Callable, edge: np.ndarray, n: float) -> tuple[np.ndarray, np.ndarray, float]:
+    """Log-parameters between -edge and edge at the maximum, their standard errors (inf where it is nearly flat), and the log-likelihood."""
     from scipy.optimize import minimize
+
+    n_params = len(edge)
 
     def loss(point):
         value, slope = loglik(np.exp(point))
         return -value / n, -slope / n
 
     def boxed(point):
-        value, slope = loss(np.clip(point, -_EDGE, _EDGE))
-        return value, np.where(np.abs(point) <= _EDGE, slope, 0)
+        value, slope = loss(np.clip(point, -edge, edge))
+        return value, np.where(np.abs(point) <= edge, slope, 0)
 
-    point = np.clip(minimize(boxed, np.zeros(n_params), jac=True, method="BFGS", options={"gtol": 1e-5}).x, -_EDGE, _EDGE)
+    point = np.clip(minimize(boxed, np.zeros(n_params), jac=True, method="BFGS", options={"gtol": 1e-5}).x, -edge, edge)
     for _ in range(40):
         value, slope = loss(point)
         hessian = n * np.stack([loss(point + step)[1] - loss(point - step)[1] for step in 1e-4 * np.eye(n_params)]) / 2e-4
         hessian = (hessian + hessian.T) / 2
-        free = (np.abs(point) < _EDGE) | (slope * point > 0)                # at the edge only where the likelihood rises inwards
+        free = (np.abs(point) < edge) | (slope * point > 0)                # at the edge only where the likelihood rises inwards
         roots, axes = np.linalg.eigh(hessian[np.ix_(free, free)])
         step = np.zeros(n_params)
         step[free] = axes @ (axes.T @ slope[free] * n / np.maximum(np.abs(roots), 1e-7))
         gain, step = n * slope @ step, step / max(1, np.abs(step).max() / 2)
-        while loss(np.clip(point - step, -_EDGE, _EDGE))[0] > value and np.abs(step).max() > 1e-9:
+        while loss(np.clip(point - step, -edge, edge))[0] > value and np.abs(step).max() > 1e-9:
             step = step / 2
-        point = np.clip(point - step, -_EDGE, _EDGE)
+        point = np.clip(point - step, -edge, edge)
         if gain < 1e-10:
             break
     if gain > 1e-3:
@@ -114,13 +122,13 @@ def _maximise(loglik: Callable, n_params: int, n: float) -> tuple[np.ndarray, np
                               f"with {gain:.2g} still to gain; look for extreme rows, or fit more customers.")
     roots, axes = np.linalg.eigh(hessian)
     spread = np.sqrt((axes**2 / np.maximum(roots, 1e-3)).sum(axis=1))          # a flat direction counts as 30 wide
-    return point, np.where((spread < 2.5) & (np.abs(point) < _EDGE), spread, np.inf), -n * loss(point)[0]
+    return point, np.where((spread < 2.5) & (np.abs(point) < edge), spread, np.inf), -n * loss(point)[0]
 
 # %% ../nbs/api/30_churn.ipynb #c010
 def _fit(kind: type[Fit], loglik: Callable, data: pd.DataFrame, *, n: float, unit: float = 1.0, shift: float = 0.0, names=None) -> Fit:
     """Fit a model; `loglik` takes times or amounts in `unit`, and `shift` is what that adds to the log-likelihood."""
     names = list(names or kind.names)
-    point, spread, value = _maximise(loglik, len(names), n)
+    point, spread, value = _maximise(loglik, np.array([1.5 if name == "c" else 12.0 for name in names]), n)
     params = pd.Series(np.exp(point) * [unit if name in kind.scaled else 1.0 for name in names], index=names, name="estimate")
     loose = [f"{name} (here {params[name]:.3g})" for name, each in zip(names, spread, strict=True) if np.isinf(each)]
     note = f"the data hardly bound {' and '.join(loose)}, so these have no standard error; compare models, or fit more customers" if loose else ""
@@ -134,26 +142,75 @@ def _fit(kind: type[Fit], loglik: Callable, data: pd.DataFrame, *, n: float, uni
 class ContractFit(Fit):
     """sBG or BdW, fitted; the attributes of `Fit`, with ``alpha, beta`` (and ``c``) in `params`."""
 
+    def _log_left(self, t):
+        """The logarithm of the share left, less a constant."""
+        return betaln(self.params["alpha"], self.params["beta"] + t ** self.params.get("c", 1.0))
+
     def predict(self, terms) -> pd.Series:
-        """Return the share of the cohort that is left after each number of terms (numbers, 0 or more)."""
+        """Return the share of the cohort that is left.
+
+        Parameters
+        ----------
+        terms : array-like of numbers, shape (m,)
+            Terms served, 0 or more.
+
+        Returns
+        -------
+        Series
+            Index ``term``; 0 to 1.
+        """
         t = _to_table(terms=terms)["terms"].to_numpy()
-        alpha, beta = self.params["alpha"], self.params["beta"]
-        left = np.exp(betaln(alpha, beta + t ** self.params.get("c", 1.0)) - betaln(alpha, beta))
-        return pd.Series(left, index=pd.Index(t, name="term"), name="survival")
+        return pd.Series(np.exp(self._log_left(t) - self._log_left(0.0)), index=pd.Index(t, name="term"), name="survival")
 
     def retention(self, terms) -> pd.Series:
-        """Return the share of those who began each term (1 is the first) that renew at its end."""
+        """Return the share that renews.
+
+        Parameters
+        ----------
+        terms : array-like of numbers, shape (m,)
+            1 or more; 1 is the first term.
+
+        Returns
+        -------
+        Series
+            Index ``term``; of those who began the term, the share that renews at its end, 0 to 1.
+        """
         t = _to_table(terms=terms)["terms"].to_numpy()
         _refuse(t < 1, t, "terms must be 1 or more", "the first term is 1")
-        return pd.Series(self.predict(t).to_numpy() / self.predict(t - 1).to_numpy(), index=pd.Index(t, name="term"), name="retention")
+        return pd.Series(np.exp(self._log_left(t) - self._log_left(t - 1)), index=pd.Index(t, name="term"), name="retention")
 
     def value(self, terms: int, *, served: int = 0, discount: float = 0.0, margin: float = 1.0) -> float:
-        """Return what one member who has served some terms will bring in the next ones: a margin at each renewal, discounted a term."""
-        ahead = np.arange(1, terms + 1)
-        return float(margin * (self.predict(served + ahead).to_numpy() / self.predict(served).iloc[0] / (1 + discount) ** ahead).sum())
+        """Return what one member will bring in the next terms: a margin at each renewal.
+
+        Parameters
+        ----------
+        terms : int
+            The number of terms ahead.
+        served : int
+            Terms that the member has served and renewed.
+        discount : float
+            A rate a term; a margin `k` terms ahead counts 1 / (1 + discount)^k.
+        margin : float
+            An amount a renewal.
+
+        Returns
+        -------
+        float
+        """
+        ahead = np.arange(1.0, terms + 1)
+        return float(margin * (np.exp(self._log_left(served + ahead) - self._log_left(float(served))) / (1 + discount) ** ahead).sum())
 
     def plot(self, ax=None):
-        """Draw the share left, seen and fitted; return the axes."""
+        """Draw the share left, seen and fitted.
+
+        Parameters
+        ----------
+        ax : Axes, optional
+
+        Returns
+        -------
+        Axes
+        """
         seen = self.data["left"] / self.data["left"].iloc[0]
         return plot_survival({"seen": seen.to_frame("survival"), "fitted": self.predict(seen.index).to_frame()}, x_label="terms", ax=ax)
 
@@ -163,7 +220,7 @@ def _contract_loglik(left: np.ndarray, params: np.ndarray) -> tuple[float, np.nd
     alpha, beta, c = (*params, 1.0)[:3]
     t = np.arange(len(left), dtype=float)
     u, lost = t**c, -np.diff(left)
-    log_left = gammaln(beta + u) - gammaln(beta) - gammaln(alpha + beta + u) + gammaln(alpha + beta)
+    log_left = betaln(alpha, beta + u) - betaln(alpha, beta)
     both, late = digamma(alpha + beta + u), digamma(beta + u)
     slopes = np.stack([alpha * (both[0] - both), beta * (late - both - late[0] + both[0]), c * (late - both) * u * np.log(np.maximum(t, 1))])
     step, log_chance = np.diff(log_left), np.zeros(len(lost))
@@ -231,7 +288,7 @@ def fit_bdw(survivors) -> ContractFit:
     Returns
     -------
     ContractFit
-        `params`: ``alpha, beta, c``; sBG is `c` = 1.
+        `params`: ``alpha, beta, c``; sBG is `c` = 1, which is sought between .22 and 4.5.
 
     Raises
     ------
@@ -305,7 +362,7 @@ def _check_buyers(frequency, recency, T) -> pd.DataFrame:
     """A table of customers: whole frequencies, recency within T, and above 0 just where there is a repeat purchase."""
     table = _to_table(frequency=frequency, recency=recency, T=T)
     x, tx, age = table.to_numpy().T
-    _refuse(x != np.round(x), x, "frequency must be a whole number of repeat purchases", "count purchases after the first")
+    _refuse((x != np.round(x)) | (x > 1e6), x, "frequency must be a whole number of repeat purchases, up to a million", "count purchases after the first")
     _refuse(tx > age, tx, "recency must not exceed T", "count both from the first purchase, in one unit")
     _refuse((x > 0) != (tx > 0), tx, "recency must be above 0 where there is a repeat purchase and 0 where there is none", "count days after the first, as rfm does")
     return table
@@ -332,29 +389,91 @@ class BuyerFit(Fit):
         return pd.Series(answer(*rows)[which], index=table.index, name=name)
 
     def alive(self, frequency=None, recency=None, T=None) -> pd.Series:
-        """Return the chance that each customer is still one."""
+        """Return the chance that each customer is still one.
+
+        Parameters
+        ----------
+        frequency, recency, T : array-like of numbers, shape (n,), optional
+            As for the fit; default: the customers of the fit.
+
+        Returns
+        -------
+        Series
+            0 to 1, with the index of the customers.
+        """
         return self._ask(frequency, recency, T, lambda *rows: self._rows(*rows)[2], "alive")
 
     def predict(self, t: float, frequency=None, recency=None, T=None) -> pd.Series:
-        """Return the purchases expected of each customer in the next `t` units of time; (0, 0, 0) is a new customer."""
-        ahead = _to_table(t=t)["t"].iloc[0]
+        """Return the purchases expected of each customer in the next `t`.
+
+        Parameters
+        ----------
+        t : float
+            0 or more, in the unit of T.
+        frequency, recency, T : array-like of numbers, shape (n,), optional
+            As for the fit; default: the customers of the fit.
+
+        Returns
+        -------
+        Series
+            With the index of the customers. A customer (0, 0, 0) is new.
+        """
+        ahead = _to_table(t=[t])["t"].iloc[0]
         return self._ask(frequency, recency, T, lambda x, tx, T: self._rows(x, tx, T)[2] * self._future(ahead, x, T), "purchases")
 
     def value(self, t: float, frequency=None, recency=None, T=None, *, discount: float = 0.0, spend=1.0) -> pd.Series:
-        """Return what each customer will spend in the next `t`, discounted; `discount` is a rate a unit of time, `spend` an amount a purchase."""
+        """Return what each customer will spend in the next `t`, discounted.
+
+        Parameters
+        ----------
+        t : float
+            0 or more, in the unit of T.
+        frequency, recency, T : array-like of numbers, shape (n,), optional
+            As for the fit; default: the customers of the fit.
+        discount : float
+            A rate a unit of time: 8 % a year is 1.08^(1/52) - 1 a week.
+        spend : float or Series
+            An amount a purchase, such as `GammaGamma.predict` gives.
+
+        Returns
+        -------
+        Series
+            With the index of the customers.
+        """
         rate = np.log1p(discount)
         last = np.exp(-rate * t) * self.predict(t, frequency, recency, T)
         return spend * (last + rate * t * sum(w * np.exp(-rate * t * u) * self.predict(t * u, frequency, recency, T) for u, w in zip(_NODES, _WEIGHTS, strict=True)))
 
     def simulate(self, T, seed: int = 0) -> pd.DataFrame:
-        """Return ``frequency, recency, T`` of new customers drawn from the model and watched for `T` (a number a customer)."""
+        """Draw new customers from the model.
+
+        Parameters
+        ----------
+        T : array-like of numbers, shape (n,)
+            How long each is watched.
+        seed : int
+
+        Returns
+        -------
+        DataFrame
+            ``frequency, recency, T``, a row a customer.
+        """
         rng, T = np.random.default_rng(seed), np.asarray(T, float)
         x, span, n = self._draw(T, rng)
         recency = np.where(x > 0, span * rng.beta(np.maximum(x, 1), n - x + 1.0), 0)
         return pd.DataFrame({"frequency": x.astype(float), "recency": recency, "T": T})
 
     def plot(self, ax=None):
-        """Draw how many customers made 0, 1, ..., 7 or more repeat purchases, seen and expected (by simulation); return the axes."""
+        """Draw how many customers made 0, 1, ..., 7 or more repeat purchases, seen and expected (by 100,000 simulated customers).
+
+        Parameters
+        ----------
+        ax : Axes, optional
+
+        Returns
+        -------
+        Axes
+        """
         copies = -(-100_000 // len(self.data))
         drawn = self.simulate(np.tile(self.data["T"], copies))["frequency"]
         counts = {"seen": self.data["frequency"], "expected": drawn}
@@ -479,7 +598,23 @@ class BgNbd(BuyerFit):
         return np.minimum(n, rng.geometric(p) - self.first), T, n
 
     def alive(self, frequency=None, recency=None, T=None) -> pd.Series:
-        """Return the chance that each customer is still one; BG/NBD has no answer for one-time buyers, who cannot have left in it."""
+        """Return the chance that each customer is still one.
+
+        Parameters
+        ----------
+        frequency, recency, T : array-like of numbers, shape (n,), optional
+            As for the fit; default: the customers of the fit.
+
+        Returns
+        -------
+        Series
+            0 to 1, with the index of the customers.
+
+        Raises
+        ------
+        EstimationError
+            In BG/NBD, if a customer has no repeat purchase: in it such a customer cannot have left.
+        """
         table = self.data if frequency is None else _check_buyers(frequency, recency, T)
         single = int((table["frequency"] == 0).sum())
         if not self.first and single:
@@ -552,6 +687,13 @@ def fit_mbg_nbd(frequency, recency, T) -> MbgNbd:
     ----------
     Batislam, E. P., Denizel, M., Filiztekin, A. (2007). Empirical validation and comparison of models for customer base analysis.
     International Journal of Research in Marketing 24(3), 201-209.
+
+    Examples
+    --------
+    >>> import loyalty_research as lr
+    >>> table = lr.rfm(lr.load_cdnow(), end="1997-09-30")
+    >>> print(round(1 - lr.fit_mbg_nbd(table["frequency"], table["recency"], table["T"]).alive().mean(), 2))
+    0.59
     """
     return _fit_buyers(MbgNbd, frequency, recency, T)
 
@@ -629,6 +771,13 @@ def fit_pareto_nbd(frequency, recency, T) -> ParetoNbd:
     ----------
     Schmittlein, D. C., Morrison, D. G., Colombo, R. (1987). Counting your customers: who are they and what will they do next? Management
     Science 33(1), 1-24. Fader, P. S., Hardie, B. G. S. (2005). A note on deriving the Pareto/NBD model and related expressions.
+
+    Examples
+    --------
+    >>> import loyalty_research as lr
+    >>> table = lr.rfm(lr.load_cdnow(), end="1997-09-30")
+    >>> lr.fit_pareto_nbd(table["frequency"], table["recency"], table["T"]).params.round(2).tolist()
+    [0.6, 11.59, 0.52, 8.83]
     """
     return _fit_buyers(ParetoNbd, frequency, recency, T)
 
@@ -654,7 +803,23 @@ class GammaGamma(Fit):
     scaled = ("gamma",)
 
     def predict(self, frequency=None, monetary_value=None) -> pd.Series:
-        """Return the mean spend expected of each customer's purchases; with frequency 0 that of all, whatever `monetary_value`."""
+        """Return the mean spend expected of each customer's purchases.
+
+        Parameters
+        ----------
+        frequency, monetary_value : array-like of numbers, shape (n,), optional
+            As for the fit; default: the customers of the fit. With frequency 0 that of all is expected.
+
+        Returns
+        -------
+        Series
+            In the currency of the fit, with the index of the customers.
+
+        Raises
+        ------
+        EstimationError
+            If `q` is 1 or less, where the mean is infinite.
+        """
         p, q, gamma = self.params
         if q <= 1:
             raise EstimationError(f"q must be above 1 for spend to have a mean, but it is {q:.3g}: a few customers spend without bound; fit log-spend, or trim them.")
@@ -663,12 +828,33 @@ class GammaGamma(Fit):
         return pd.Series(p * (gamma + x * mean) / (p * x + q - 1), index=table.index, name="spend")
 
     def simulate(self, frequency, seed: int = 0) -> pd.DataFrame:
-        """Return ``frequency, monetary_value`` of new customers with so many purchases each."""
+        """Draw new customers from the model.
+
+        Parameters
+        ----------
+        frequency : array-like of numbers, shape (n,)
+            Purchases of each, 1 or more.
+        seed : int
+
+        Returns
+        -------
+        DataFrame
+            ``frequency, monetary_value``, a row a customer.
+        """
         rng, x, (p, q, gamma) = np.random.default_rng(seed), np.asarray(frequency, float), self.params
         return pd.DataFrame({"frequency": x, "monetary_value": rng.gamma(p * x) / x / rng.gamma(q, 1 / gamma, len(x))})
 
     def plot(self, ax=None):
-        """Draw the share of customers with a mean spend of at least so much, seen and expected (by simulation); return the axes."""
+        """Draw the share of customers with a mean spend of at least so much, seen and expected (by 20,000 simulated customers).
+
+        Parameters
+        ----------
+        ax : Axes, optional
+
+        Returns
+        -------
+        Axes
+        """
         drawn = self.simulate(np.tile(self.data["frequency"], -(-20_000 // len(self.data))))["monetary_value"]
         means = {"seen": np.sort(self.data["monetary_value"]), "expected": np.sort(drawn)}
         grid = np.geomspace(*means["seen"][[0, -1]], 200)
@@ -754,20 +940,46 @@ class Survival:
     note: str
 
     def predict(self, times) -> pd.Series:
-        """Return the survival at times; NaN after the last time of the data, where nobody was watched."""
+        """Return the survival at times.
+
+        Parameters
+        ----------
+        times : array-like of numbers, shape (m,)
+            0 or more.
+
+        Returns
+        -------
+        Series
+            Index ``time``; 0 to 1; NaN after the last time of the data, where nobody was watched.
+        """
         at = _to_table(times=times)["times"].to_numpy()
         place = np.searchsorted(self.table.index, at, side="right")
         left = np.append(1.0, self.table["survival"])[place]
         return pd.Series(np.where(at > self.table.index[-1], np.nan, left), index=pd.Index(at, name="time"), name="survival")
 
     def summary(self) -> pd.DataFrame:
-        """Return customers, ends seen, the median (NaN where the curve stays above a half) and where the bands are defined."""
+        """Return the curve in numbers.
+
+        Returns
+        -------
+        DataFrame
+            One row: ``customers``, ``ended``, ``median`` (NaN where the curve stays above a half), ``bands_from``, ``bands_to``.
+        """
         below = self.table.index[self.table["survival"] <= 0.5]
         return pd.DataFrame({"customers": [self.table["at_risk"].iloc[0]], "ended": [self.table["ended"].sum()], "median": [below.min() if len(below) else np.nan],
                              "bands_from": [self.bands[0]], "bands_to": [self.bands[1]]}, index=["all"])
 
     def plot(self, ax=None):
-        """Draw the curve with its bands; return the axes."""
+        """Draw the curve with its bands.
+
+        Parameters
+        ----------
+        ax : Axes, optional
+
+        Returns
+        -------
+        Axes
+        """
         return plot_survival({"survival": self.table}, x_label="time", ax=ax)
 
 # %% ../nbs/api/30_churn.ipynb #c078

@@ -244,7 +244,7 @@ TRUE = {
     "sbg": (lr.fit_sbg, SBG, lambda seed: draw_contract(SBG, 5_000, 8, seed)),
     "bdw": (lr.fit_bdw, BDW, lambda seed: draw_contract(BDW, 20_000, 10, seed)),
     "bg": (lr.fit_bg_nbd, BG, lambda seed: draw_buyers(churn.BgNbd, BG, 2_000, seed)),
-    "mbg": (lr.fit_mbg_nbd, BG, lambda seed: draw_buyers(churn.MbgNbd, BG, 2_000, seed)),
+    "mbg": (lr.fit_mbg_nbd, BG, lambda seed: draw_buyers(churn.MbgNbd, BG, 5_000, seed)),
     "pareto": (lr.fit_pareto_nbd, PARETO, lambda seed: draw_buyers(churn.ParetoNbd, PARETO, 2_000, seed)),
     "gamma_gamma": (lr.fit_gamma_gamma, SPEND, lambda seed: draw_spend(SPEND, 2_000, seed))}
 each_estimator = pytest.mark.parametrize("name", TRUE)
@@ -265,7 +265,11 @@ def test_known_parameters_are_found(name):
 @pytest.mark.soak
 @each_estimator
 def test_intervals_cover_the_truth(name):
-    """1,000 data sets: each parameter's 95 % interval holds the true value in 92 to 98 % of them."""
+    """1,000 data sets: each parameter's 95 % interval holds the true value in 92 to 98 % of them.
+
+    Seen: sBG .954 .952, BdW .959 .962 .958, BG/NBD .946 .944 .943 .945, MBG/NBD .934 .951 .946 .940, Pareto/NBD .943
+    .955 .954 .954, gamma-gamma .955 .954 .958. MBG/NBD with 2,000 customers: .947 .959 .934 and .918 for b, too few.
+    """
     fit, true, draw = TRUE[name]
     held = np.zeros(len(true))
     for seed in range(1_000):
