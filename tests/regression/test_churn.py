@@ -141,6 +141,7 @@ def test_holdout_errors_are_no_worse_than_those_of_lifetimes(log, cdnow, fits, n
         warnings.simplefilter("ignore")
         import lifetimes
 
+        np.random.seed(1)  # lifetimes starts its search for Pareto/NBD at a random place, and stops early
         other = getattr(lifetimes, theirs)().fit(cdnow["frequency"], cdnow["recency"], cdnow["T"])
         expected = other.conditional_expected_number_of_purchases_up_to_time(
             WEEKS, cdnow["frequency"], cdnow["recency"], cdnow["T"])
@@ -152,9 +153,9 @@ def test_holdout_errors_are_no_worse_than_those_of_lifetimes(log, cdnow, fits, n
         return np.array([np.abs(miss).mean(), math.sqrt((miss**2).mean()), abs(miss.sum())])
 
     ours = errors(fits[name].predict(WEEKS))
-    assert (ours <= 1.0001 * errors(expected)).all()
+    assert (ours <= 1.001 * errors(expected)).all()
     assert ours[2] / made.sum() < 0.17
-    assert np.allclose(fits[name].params, [other.params_[key] for key in fits[name].params.index], rtol=2e-4)
+    assert np.allclose(fits[name].params, [other.params_[key] for key in fits[name].params.index], rtol=5e-3)
 
 
 # ----------------------------------------------------------------------------------------- the extremes
