@@ -23,6 +23,7 @@ FEE_COLUMNS = ["customer_id", "settled_on", "plan", "fee_cny"]
 ONE_DAY = timedelta(days=1)
 OUTLETS_OF_EXCHANGE = ("coupon", "lottery", "external", "exchange")
 STANDING = ("state", "level", "year_since_first_order")       # valued day by day, not awarded
+WHOLE_TABLES = ("X21", "X29", "limits")                       # readings that every customer of a scheme meets
 ACTIVITY = ("accrual", "transfer_in", "redemption", "reinstatement")
 
 
@@ -218,6 +219,18 @@ class Rule:
         return {"cap_day": event.day, "cap_month": (year, event.day.month), "cap_year": year}[cap]
 
 
+def in_order_of_caps(components: list[dict]) -> list[dict]:
+    """A component that caps another one comes before it."""
+    done: list[dict] = []
+    while len(done) < len(components):
+        known = [None, *(component["name"] for component in done)]
+        ready = [component for component in components
+                 if component not in done and component.get("cap_by", {}).get("component") in known]
+        assert ready, components
+        done += ready
+    return done
+
+
 class Book:
     """A scheme file taken apart: the rules of the score and of each currency, in file order."""
 
@@ -225,7 +238,8 @@ class Book:
         self.scheme = scheme
         self.readings = scheme.get("readings", {})
         self.scored, self.settled = scheme["scheme"]["scored"], scheme["scheme"]["settled"]
-        self.last_day = scheme["scheme"].get("valid_until", date.max)
+        self.begins = scheme["scheme"].get("valid_from", date.min)
+        self.ends = scheme["scheme"].get("valid_until", date.max)
         self.window_days = whole(scheme["returns"]["window_days"])
         goods_exchange = scheme["returns"].get("goods_exchange", "return_and_order")
         self.exchange_is_return = goods_exchange == "return_and_order"
@@ -235,11 +249,10 @@ class Book:
         self.new_category = score.get("new_category", "window")
         self.components = score.get("component", [])
         self.component = {table["name"]: table for table in self.components}
+        self.capped_in_order = in_order_of_caps(self.components)
         self.score_rules = [Rule(table, f"score.{table['name']}", "floor") for table in score.get("rule", [])]
-        self.kinds_of_standing = {"reputation"}
-        for rule in self.score_rules:
-            if rule.per in STANDING:
-                self.kinds_of_standing |= {*rule.on, *rule.off}
+        self.awarding = [rule for rule in self.score_rules if rule.per not in STANDING]
+        self.standing = [rule for rule in self.score_rules if rule.per in STANDING]
         self.currencies = scheme.get("currency", [])
         self.earn_rules = {}
         for currency in self.currencies:
@@ -257,11 +270,15 @@ class Book:
         """Whether the scheme itself holds on this day."""
         return holds(self.scheme["scheme"], day)
 
+    def rules_of(self, currency: str, kind: str) -> list[Rule]:
+        """The rules by which acts of a kind earn points of a currency."""
+        return [rule for rule in self.earn_rules[currency] if kind in rule.on]
+
     def main_item(self, kind: str) -> str | None:
-        """The item that an account act without one names."""
+        """The item that an account act without one names: the first item of the first rule that names any."""
         for rule in self.score_rules:
-            if kind in rule.on or kind in rule.off:
-                return rule.items[0] if rule.items else None
+            if rule.items and kind in rule.on + rule.off:
+                return rule.items[0]
         return None
 
 
@@ -425,7 +442,8 @@ class Customer:
         self.purses = [Purse(currency) for currency in book.currencies]
         self.lines: list[Line] = []
         self.awards: list[Award] = []
-        self.acts: list[Event] = []                              # acts that start tenure, set states and levels
+        self.levels: list[int] = []                              # of reputation
+        self.acts: dict[str, list[Event]] = defaultdict(list)    # by standing rule: the acts that it values
         self.seen: dict[str, list[Event]] = defaultdict(list)    # by rule: what it has seen
         self.used: Counter = Counter()                           # by rule, cap and period: points awarded
         self.entries: list[dict] = []
@@ -433,6 +451,7 @@ class Customer:
         self.due: set[date] = set()                              # midnights at which time alone may act
         self.struck: dict[date, int] = {}                        # by settlement day: the score
         self.today = self.first_day = events[0].day
+        self.first_valued = max(self.first_day, book.begins)     # no day of valuation or settlement before it
 
     # --- time
 
@@ -480,8 +499,8 @@ class Customer:
     # --- awards, for the score and for currencies alike
 
     def award(self, rule: Rule, event: Event, boost: Fraction = Fraction(0)) -> int:
-        """Points of one rule for one event, under its caps."""
-        if event.kind not in rule.on or not self.sees(rule, event):
+        """Points of one rule for one event of its kinds, under its caps."""
+        if not self.sees(rule, event):
             return 0
         points = self.before_caps(rule, event)
         self.seen[rule.key].append(event)
@@ -510,15 +529,17 @@ class Customer:
 
     def before_caps(self, rule: Rule, event: Event) -> int:
         """What the rule pays for this event, given all that it saw before."""
-        before = self.seen[rule.key]
-        days = {earlier.day for earlier in before}
-        this_month = {day for day in days if (day.year, day.month) == (event.day.year, event.day.month)}
         if rule.per == "act":
             return rule.points
         if rule.per == "given":
             return event.points
         if rule.per == "amount_rate":
             return self.rounded(rule, rule.rate * event.cny)
+        if rule.per == "amount":
+            return self.by_line_amount(rule, event)
+        before = self.seen[rule.key]
+        days = {earlier.day for earlier in before}
+        this_month = {day for day in days if (day.year, day.month) == (event.day.year, event.day.month)}
         if rule.per == "new_category":
             return rule.points if self.is_new_category(event, before) else 0
         if rule.per == "shopping_day":
@@ -530,10 +551,8 @@ class Customer:
             month_before = add_months(event.day.replace(day=1), -1)
             run = any((day.year, day.month) == (month_before.year, month_before.month) for day in days)
             return rule.points if run and not this_month else 0
-        if rule.per == "streak":
-            return self.streak(rule, event, days)
-        assert rule.per == "amount", rule.per
-        return self.by_line_amount(rule, event)
+        assert rule.per == "streak", rule.per
+        return self.streak(rule, event, days)
 
     def tier_boost(self, rule: Rule, day: date) -> Fraction:
         """What the tier in force adds to an award, as a share of it."""
@@ -552,6 +571,7 @@ class Customer:
         floor, half_even = points // 1, round(points)
         if floor != half_even and rule.key.split(".")[0] != "score":
             self.decided("X23")
+            self.decided("half_shells")
         return int(floor if rule.rounding == "floor" else half_even)
 
     def is_new_category(self, event: Event, before: list[Event]) -> bool:
@@ -612,7 +632,7 @@ class Customer:
         self.due.add(event.day + timedelta(days=self.book.confirm_days))
         self.score_line(line)
         for purse in self.purses:
-            for rule in self.book.earn_rules[purse.name]:
+            for rule in self.book.rules_of(purse.name, event.kind):
                 points = self.award(rule, event, self.tier_boost(rule, event.day))
                 if points:
                     self.earn_by_line(line, purse, rule, points)
@@ -737,7 +757,7 @@ class Customer:
         if not wanted:
             return
         self.decided("X16")
-        if purse.currency["on_shortfall"] == "deficit":
+        if purse.currency.get("on_shortfall", "deficit") == "deficit":
             self.owe(purse, event, "clawback", wanted, earned.rule.funder)
         else:
             self.counts["clamped", purse.name] += 1
@@ -810,7 +830,7 @@ class Customer:
         purse.lots.append(lot)
         if lot.expires_on is not None:
             self.due.add(lot.expires_on + ONE_DAY)
-        self.decided("X4", purse.name == "coins")
+        self.decided("X4", purse.name in ("coins", "third"))
         self.decided("expiry", day.year < 2026)
         self.fill(purse, lot, points, entry)
         self.post(purse, now, entry, points, lot=lot, order_id=order_id, event_id=event_id)
@@ -836,7 +856,7 @@ class Customer:
     def earn_by_act(self, event: Event) -> None:
         """Points for an act that is no order line; points given are of the currency that the row names."""
         for purse in self.purses:
-            for rule in self.book.earn_rules[purse.name]:
+            for rule in self.book.rules_of(purse.name, event.kind):
                 if rule.per == "given" and purse is not self.purse_of(event):
                     continue
                 points = self.award(rule, event, self.tier_boost(rule, event.day))
@@ -922,7 +942,7 @@ class Customer:
     def look_again(self) -> None:
         """A gate is shut: it may open at the midnight after the next settlement of another score."""
         settled_on = last_due(self.book.settled, self.today - ONE_DAY)
-        coming = [day for day in self.days_of_change() if day > settled_on]
+        coming = [day for day in self.days_of_change(self.today.year + 1) if day > settled_on]
         if coming:
             self.due.add(first_due(self.book.settled, max(min(coming), self.today)) + ONE_DAY)
 
@@ -970,29 +990,28 @@ class Customer:
             self.score_awards(event)
 
     def remember(self, event: Event) -> None:
-        if event.kind in self.book.kinds_of_standing:
-            self.acts.append(event)
+        """What sets or clears a state, says a level or starts tenure."""
+        if event.kind == "reputation":
+            self.levels.append(event.points)
+        for rule in self.book.standing:
+            if event.kind in rule.on + rule.off and self.sees(rule, event):
+                self.acts[rule.key].append(event)
 
     def score_awards(self, event: Event) -> list[Award]:
         """Awards of all rules for one event; states, levels and tenure are no awards."""
         awards = []
-        for rule in self.book.score_rules:
-            if event.kind in rule.on and rule.per not in STANDING:
+        for rule in self.book.awarding:
+            if event.kind in rule.on:
                 boost = exact(self.book.component[rule.component].get("boost_by_level", 0))
-                points = self.award(rule, event, boost * self.reputation())
+                points = self.award(rule, event, boost * (self.levels[-1] if self.levels else 0))
                 if points:
                     awards.append(Award(rule, event.day, points))
         self.awards.extend(awards)
         return awards
 
-    def reputation(self) -> int:
-        """The reputation level of the moment."""
-        levels = [act.points for act in self.acts if act.kind == "reputation"]
-        return levels[-1] if levels else 0
-
     def standing(self, rule: Rule, day: date) -> int:
         """Points of a state, a level or tenure at the end of a day."""
-        acts = [act for act in self.acts if act.day <= day and self.stands_by(rule, act)]
+        acts = [act for act in self.acts[rule.key] if act.day <= day]
         if rule.per == "year_since_first_order":
             return rule.points * full_years(acts[0].day, day) if acts else 0
         if rule.per == "level":
@@ -1009,27 +1028,19 @@ class Customer:
                 items.discard(name)
         return rule.points if items else 0
 
-    def stands_by(self, rule: Rule, act: Event) -> bool:
-        """Whether an act sets or clears what the rule values."""
-        return act.kind in rule.on + rule.off and self.sees(rule, act)
-
     def components_on(self, day: date) -> dict[str, int]:
         """The score's components at the end of a day, from their definition."""
         total = {component["name"]: 0 for component in self.book.components}
         for award in self.awards:
             if award.counts_on(day):
                 total[award.rule.component] += award.points
-        for rule in self.book.score_rules:
-            if rule.per in STANDING:
-                points = self.standing(rule, day)
-                total[rule.component] += points
-                self.counts["rule", rule.key] += points > 0
-        value = {}
-        while len(value) < len(total):
-            for component in self.book.components:
-                name, by = component["name"], component.get("cap_by")
-                if name not in value and (by is None or by["component"] in value):
-                    value[name] = self.capped(component, total[name], value)
+        for rule in self.book.standing:
+            points = self.standing(rule, day)
+            total[rule.component] += points
+            self.counts["rule", rule.key] += points > 0
+        value: dict[str, int] = {}
+        for component in self.book.capped_in_order:
+            value[component["name"]] = self.capped(component, total[component["name"]], value)
         return {name: value[name] for name in total}
 
     def capped(self, component: dict, points: int, value: dict[str, int]) -> int:
@@ -1051,8 +1062,8 @@ class Customer:
 
     def settled_before(self, day: date) -> date | None:
         """The last settlement struck before 00:00 of this day."""
-        settled_on = last_due(self.book.settled, min(day - ONE_DAY, self.book.last_day))
-        return settled_on if settled_on >= self.first_day else None
+        settled_on = last_due(self.book.settled, min(day - ONE_DAY, self.book.ends))
+        return settled_on if settled_on >= self.first_valued else None
 
     def settled_score(self, day: date) -> int:
         """The settled score in force on this day; 0 before any settlement."""
@@ -1065,14 +1076,15 @@ class Customer:
             self.struck[day] = self.score_on(day)
         return self.struck[day]
 
-    def days_of_change(self) -> set[date]:
-        """Days on which the value of the score can differ from the day before."""
-        days = {self.first_day} | {act.day for act in self.acts}
+    def days_of_change(self, last_year: int) -> set[date]:
+        """Days, until the end of a year, on which the value of the score can differ from the day before."""
+        days = {self.first_day} | {act.day for acts in self.acts.values() for act in acts}
         for award in self.awards:
             days |= {award.day, award.ends_on, award.removed_on or award.day} - {date.max}
-        if any(rule.per == "year_since_first_order" for rule in self.book.score_rules):
-            orders = {act.day for act in self.acts if act.kind == "order"}
-            days |= {add_months(day, 12 * years) for day in orders for years in range(1, 20)}
+        for rule in self.book.standing:
+            if rule.per == "year_since_first_order" and self.acts[rule.key]:
+                first = self.acts[rule.key][0].day
+                days |= {add_months(first, 12 * years) for years in range(1, last_year - first.year + 1)}
         return days
 
     def valuations(self, until: datetime) -> dict[date, dict[str, int]]:
@@ -1080,8 +1092,8 @@ class Customer:
 
         On every other day of valuation or settlement the rows would say what they said before.
         """
-        end = min(until.date() - ONE_DAY, self.book.last_day)
-        changes = [day for day in self.days_of_change() | self.book.fee_dates if self.first_day <= day <= end]
+        end = min(until.date() - ONE_DAY, self.book.ends)
+        changes = {max(day, self.first_valued) for day in self.days_of_change(end.year) | self.book.fee_dates}
         days = {first_due(rhythm, day) for rhythm in (self.book.scored, self.book.settled) for day in changes}
         return {day: self.components_on(day) for day in sorted(days) if day <= end}
 
@@ -1213,6 +1225,8 @@ def run(rows: list[dict], scheme: dict, until: datetime | None = None) -> Result
     values = [customer.valuations(until) for customer in customers]
     seats = seats_by_day(customers, values, book, result.counts)
     for customer, value in zip(customers, values, strict=True):
+        for reading in WHOLE_TABLES:
+            customer.decided(reading)
         result.entries += customer.entries
         result.declined += customer.declined
         result.scores += score_rows(customer, value)
@@ -1230,6 +1244,6 @@ def values(rows: list[dict], scheme: dict, days: list[date]) -> list[dict]:
     for customer in live_through(rows, book, max(row["time"] for row in rows), Counter()):
         for day in sorted(set(days)):
             if customer.first_day <= day:
-                scored_on = last_due(book.scored, min(day, book.last_day))
+                scored_on = last_due(book.scored, min(day, book.ends))
                 answer.append(score_row(customer, scored_on, customer.components_on(scored_on)))
     return answer

@@ -47,8 +47,8 @@ ANCHORS = ((1, 1), (1, 2), (1, 8), (2, 28), (2, 29), (3, 1), (6, 30), (7, 1), (1
 HABITS = {
     "shopper": {"order": 12, "line": 4, "confirm": 4, "redeem": 3, "return": 2, "acts": 3, "points": 1},
     "returner": {"order": 8, "line": 3, "confirm": 3, "redeem": 5, "return": 7, "exchange_goods": 4,
-                 "points": 4, "squeeze": 6, "acts": 1},
-    "visitor": {"streak": 3, "acts": 8, "burst": 8, "order": 2, "points": 1},
+                 "points": 4, "squeeze": 6, "too late": 5, "acts": 1},
+    "visitor": {"streak": 3, "acts": 8, "burst": 8, "order": 2, "points": 3},
     "collector": {"points": 12, "order": 4, "redeem": 6, "return": 2, "account": 1, "streak": 1,
                   "privileges": 2},
     "member": {"account": 8, "order": 4, "acts": 3, "points": 2, "burst": 1},
@@ -84,11 +84,15 @@ class Setting:
     """What a scheme makes worth trying: its acts and currencies, and values at the edges of its rules."""
 
     kinds: list[str]
+    daily: list[str]                 # of rules that pay for days in a row
     currencies: list
+    spendable: list                  # currencies that take money off an order
     days: list[date]                 # at which rules begin and end
     span: tuple[date, date] | None   # the scheme's own dates, at least one of which is in the file
     gaps: list[int]                  # days after which points expire
+    ends: list[tuple[int, int]]      # months and days on which they expire
     amounts: list[int]               # fen
+    big_amounts: list[int]           # that make a tier where a CNY is a point
     points: list[int]
     levels: list[int]
 
@@ -102,7 +106,7 @@ def setting_of(scheme: dict) -> Setting:
     first, last = heading.get("valid_from"), heading.get("valid_until")
     span = None
     if first or last:
-        span = first or add_months(last, -36), last or add_months(first, 48)
+        span = first or add_months(last, -60), last or add_months(first, 48)
     expiries = [table["expiry"] for currency in currencies for table in [currency, *currency.get("period", [])]]
     outlets = [outlet for currency in currencies for outlet in currency.get("outlet", [])]
     spent = [outlet["price"] for outlet in outlets if "price" in outlet]
@@ -113,10 +117,16 @@ def setting_of(scheme: dict) -> Setting:
     edges += [edge_of(fee) for plan in scheme.get("plan", []) for fee in plan.get("fee", [])]
     units = {int(exact(rule["points"])) for rule in rules if rule.get("per") == "level"} - {0}
     points = {int(exact(price)) for price in spent}
+    daily = {kind for rule in rules if rule.get("per") == "streak" for kind in rule["on"]} & set(KINDS)
     return Setting(
+        daily=sorted(daily - set(ON_ORDERS)) or ["check_in"],
         kinds=sorted({kind for rule in rules for kind in rule["on"] + rule.get("off", [])} & set(KINDS) - {"order"}),
-        currencies=[None] + [currency["name"] for currency in currencies], days=sorted(dates_in(scheme)), span=span,
+        currencies=[None] + [currency["name"] for currency in currencies],
+        spendable=[currency["name"] for currency in currencies if "redeem" in currency] or [None],
+        days=sorted(dates_in(scheme)), span=span,
         gaps=sorted({int(exact(expiry["days"])) for expiry in expiries if "days" in expiry}),
+        ends=sorted({(int(text[:2]), int(text[3:])) for expiry in expiries for text in expiry.get("dates", ["12-31"])}),
+        big_amounts=sorted({int(exact(edge_of(step)) * 100) for step in scheme["tier"] if "invited" not in step}),
         amounts=sorted({max(int(exact(edge) * 100) + more, 0) for edge in cny for more in (-1, 0, 1)}),
         points=sorted({abs(price * times + more) for price in points for times in (1, 2, 3) for more in (-1, 0, 0, 1)}),
         levels=sorted({int(exact(edge)) // unit + more for edge in edges for unit in units for more in (0, 1)}))
@@ -141,7 +151,7 @@ class Life:
 
     def __init__(self, rng: Random, customer_id, setting: Setting):
         self.rng, self.customer_id, self.setting = rng, customer_id, setting
-        self.kinds, self.currencies = setting.kinds, setting.currencies
+        self.kinds, self.currencies, self.daily = setting.kinds, setting.currencies, setting.daily
         self.rows: list[dict] = []
         self.orders: dict[int, list[dict]] = {}      # lines that can still be returned
         self.items: dict[int, set] = {}              # items that an order has had
@@ -169,7 +179,7 @@ class Life:
                 "confirm": self.confirm, "redeem": self.redeem_later, "return": self.give_back,
                 "exchange_goods": self.exchange_goods, "acts": self.random_act, "points": self.points,
                 "streak": self.streak, "burst": self.burst, "account": self.account,
-                "squeeze": self.squeeze, "privileges": self.privileges}
+                "squeeze": self.squeeze, "too late": self.too_late, "privileges": self.privileges}
         patience = rng.choice((1, 1, 1, 3))          # short gaps: several acts a day and month
         for _ in range(rng.choice((1, 2, 5, 15, 30, 45, 60))):
             acts[rng.choices(list(habit), habit.values())[0]]()
@@ -252,7 +262,7 @@ class Life:
             self.give_back(order_id)
 
     def big_order(self) -> None:
-        self.order(self.rng.choice((1, 2)), (250000, 500000, 999999, 1000000, 3000000))
+        self.order(self.rng.choice((1, 2)), (250000, 500000, 999999, 1000000, 3000000, *self.setting.big_amounts))
 
     def more_lines(self) -> None:
         """Lines added to an order placed earlier."""
@@ -333,8 +343,8 @@ class Life:
 
     # --- acts
 
-    def simple(self, kind: str) -> None:
-        """An act with the values that it needs."""
+    def simple(self, kind: str, **given) -> None:
+        """An act with the values that it needs, some of them given."""
         rng = self.rng
         values = {"item_id": rng.choice(ITEMS[kind])} if kind in ITEMS else {}
         if kind in ("grant", "penalty", "exchange", "courier_gift"):
@@ -351,7 +361,7 @@ class Life:
             values |= {"order_id": self.known_order(), "item_id": rng.choice((None, "i1", "i2", "i9"))}
         if kind not in ITEMS and rng.random() < 0.3:
             values |= {"category": rng.choice(CATEGORIES), "shop": rng.choice(SHOPS)}
-        self.add(kind, channel=rng.choice(CHANNELS) if rng.random() < 0.2 else None, **values)
+        self.add(kind, channel=rng.choice(CHANNELS) if rng.random() < 0.2 else None, **values | given)
 
     def random_act(self) -> None:
         kinds = self.kinds if self.kinds and self.rng.random() < 0.9 else KINDS
@@ -360,7 +370,12 @@ class Life:
             self.simple(kind)
 
     def points(self) -> None:
-        self.simple(self.rng.choice(("grant", "grant", "exchange", "exchange", "courier_gift", "penalty")))
+        """Points given, spent or taken; what is spent is sometimes given just before."""
+        kind = self.rng.choice(("grant", "grant", "exchange", "exchange", "courier_gift", "penalty"))
+        currency = self.rng.choice(self.currencies)
+        if kind in ("exchange", "courier_gift") and self.rng.random() < 0.4:
+            self.simple("grant", currency=currency, points=self.rng.choice((100, 5000)))
+        self.simple(kind, currency=currency)
 
     def squeeze(self) -> None:
         """Points spent on an order, everything taken by a penalty, then goods sent back."""
@@ -375,6 +390,24 @@ class Life:
         self.add("penalty", points=100_000, currency=currency)
         for kind in ("goods_exchange", "return", "return")[self.rng.randrange(3):]:
             self.send_back(kind, self.next_order - 1)
+
+    def too_late(self) -> None:
+        """Points spent shortly before they may end, on goods sent back after."""
+        rng, today = self.rng, self.now.date()
+        ends = [today + timedelta(days=days) for days in self.setting.gaps]
+        ends += [date(today.year + years, *end) for years in (0, 1, 2) for end in self.setting.ends]
+        ends = [end for end in ends if today < end and end.year <= self.last_year]
+        if not ends:
+            return
+        end, currency = rng.choice(ends), rng.choice(self.setting.spendable)
+        self.add("grant", points=rng.choice((700, 1000, 3000)), currency=currency)
+        self.now = datetime.combine(end - timedelta(days=rng.choice((0, 0, 1))), time(12))
+        self.order(rng.choice((1, 2)), (50001, 99999, 200000))
+        if self.next_order - 1 in self.orders:
+            self.add("redeem", order_id=self.next_order - 1, amount=2000, currency=currency,
+                     points=rng.choice((100, 700, 1000)))
+        self.now = max(self.now, datetime.combine(end + timedelta(days=rng.choice((0, 1, 1, 3))), time(9)))
+        self.send_back("return", self.next_order - 1)
 
     def privileges(self) -> None:
         """A high score, and exchanges before and after it is settled."""
@@ -391,13 +424,14 @@ class Life:
         self.simple(self.rng.choice((
             "profile_completed", "profile_cleared", "identity_verified", "identity_verified",
             "identity_revoked", "account_bound", "account_unbound", "credit", "credit", "reputation",
-            "reputation", "family_bound")))
+            "reputation", "reputation", "reputation", "family_bound")))
 
     def streak(self) -> None:
-        """Check-ins on consecutive days, now and then twice a day."""
-        for _ in range(self.rng.choice((2, 3, 4, 8, 9))):
+        """The act of a daily rule on consecutive days, now and then twice a day."""
+        kind = self.rng.choice(self.daily)
+        for _ in range(self.rng.choice((2, 3, 4, 8, 9, 9, 9, 40))):
             for _ in range(self.rng.choice((1, 1, 1, 2))):
-                self.add("check_in")
+                self.simple(kind)
             self.now += timedelta(days=1)
 
     def burst(self) -> None:
@@ -446,9 +480,9 @@ def name_rows(rng: Random, rows: list[dict]) -> list[dict]:
 
 
 def random_readings(rng: Random, scheme: dict) -> dict[str, str]:
-    """A choice for each reading of the file, half of them the default."""
+    """A choice for most readings of the file; the others are left at the first one."""
     return {reading["id"]: rng.choice(reading["choice"])["name"] for reading in scheme.get("reading", [])
-            if rng.random() < 0.7}
+            if rng.random() < 0.9}
 
 
 def number(value) -> dict:
@@ -456,28 +490,43 @@ def number(value) -> dict:
 
 
 def random_variant(rng: Random, scheme: dict) -> dict:
-    """A copy of the file with tight caps, other expiries, multiples, windows and days."""
+    """A copy of the file with tight caps, higher scores, other expiries, prices, multiples, windows and days."""
     scheme = copy.deepcopy(scheme)
-    for rule in all_rules(scheme):
-        vary_caps(rng, rule)
     put(scheme, "confirm.days", number(rng.choice((1, 7, 10, 15))))
     put(scheme, "returns.window_days", number(rng.choice((7, 30, 180, 365))))
-    for currency in scheme.get("currency", []):
-        vary_currency(rng, currency)
-    for tier in scheme.get("tier", []):
-        if "members_a_seat" in tier:
-            tier["members_a_seat"] = number(rng.choice((8, 20, 50)))
-    for component in scheme.get("score", {}).get("component", []):
-        if "cap" in component and rng.random() < 0.6:
-            component["cap"] = number(3000)
-    for rule in scheme.get("score", {}).get("rule", []):
-        if rule["name"] == "physical" and rng.random() < 0.4:
-            rule["rate"] = number(0.5)
-            for cap in Rule.CAPS:
-                rule.pop(cap, None)
     if rng.random() < 0.3 and scheme["scheme"]["scored"] == "daily":
         scheme["scheme"]["settled"] = rng.choice(("monthly:1", "monthly:15", "monthly:28"))
+    choices = [choice for reading in scheme.get("reading", []) for choice in reading["choice"]]
+    for tables in [scheme, *(choice["set"] for choice in choices if "set" in choice)]:
+        vary_tables(rng, tables)
     return scheme
+
+
+def vary_tables(rng: Random, tables: dict) -> None:
+    """The tables of a file, or those that a reading puts in their place."""
+    for rule in all_rules(tables):
+        vary_caps(rng, rule)
+    for currency in tables.get("currency", []):
+        vary_currency(rng, currency)
+    for tier in tables.get("tier", []):
+        if "members_a_seat" in tier:
+            tier["members_a_seat"] = number(rng.choice((5, 10, 30)))
+    for component in tables.get("score", {}).get("component", []):
+        if "cap" in component and rng.random() < 0.6:
+            component["cap"] = number(3000)
+    vary_awards(rng, tables.get("score", {}).get("rule", []))
+
+
+def vary_awards(rng: Random, rules: list[dict]) -> None:
+    """Sometimes all awards are many times higher; often the first rule has no caps: high tiers, tight parts."""
+    times = rng.choice((1, 10, 100))
+    for award in [*rules, *(step for rule in rules for step in rule.get("steps", []))]:
+        if "points" in award and award.get("per") != "level":
+            award["points"] = number(award["points"]["value"] * times)
+    if rules and "rate" in rules[0] and rng.random() < 0.4:
+        rules[0]["rate"] = number(max(rules[0]["rate"]["value"], 0.5))
+        for cap in Rule.CAPS:
+            rules[0].pop(cap, None)
 
 
 def vary_caps(rng: Random, rule: dict) -> None:
@@ -498,6 +547,8 @@ def vary_caps(rng: Random, rule: dict) -> None:
 def vary_currency(rng: Random, currency: dict) -> None:
     expiries = [{"kind": "never"}, {"kind": "end_of_next_year"}]
     expiries += [{"kind": "rolling_days", "days": number(days)} for days in (1, 20, 60, 180)]
+    if "period" not in currency:
+        expiries += [{"kind": "inactivity_days", "days": number(days)} for days in (10, 60, 180)]
     for pick in ("first_after", "last_before", "next"):
         # a reading that sets `pick` needs a currency with fixed dates to go on having them
         expiries.append({"kind": "fixed_dates", "dates": ["02-28", "06-30", "12-31"], "pick": pick})
@@ -511,7 +562,10 @@ def vary_currency(rng: Random, currency: dict) -> None:
         currency["redeem"]["cap_order"] = number(rng.choice((0.1, 0.333, 0.5, 1)))
         if rng.random() < 0.2:
             del currency["redeem"]["cap_order"]
-    if rng.random() < (0.3 if currency.get("steals") else 0.6):
+    for outlet in currency.get("outlet", []):
+        if "price" in outlet:
+            outlet["price"] = number(rng.choice((1, 7, 10, 30, 100)))
+    if rng.random() < (0.3 if currency.get("steals") else 0.6) and "valid_from" not in currency:
         currency["steals"] = not currency.get("steals", False)
     if rng.random() < 0.3:
         currency["earn"][0]["funded_by"] = rng.choice(("platform", "merchant"))

@@ -1,4 +1,6 @@
-"""Makes a difference small: `python -m tests.oracle.shrink random 17` prints a scheme and a log of a few rows.
+"""Makes a difference small: `python -m tests.oracle.shrink random 17 50` prints a scheme and a log of a few rows.
+
+A failure of tests/oracle says this line with its own key, seed and number of customers.
 
 Leaves out customers, then events, then tables and keys of the file, as long as model and machine still differ.
 Logs with one part left out each stand side by side as customers of one replay, which costs what one would.
@@ -165,8 +167,8 @@ def alone(batch: Batch, folder: Path) -> Batch:
     return batch
 
 
-def main(key: str, seed: str) -> None:
-    batch = shrink(make_batch(key, int(seed)))
+def main(key: str, seed: str, customers: str) -> None:
+    batch = shrink(make_batch(key, int(seed), int(customers)))
     print(to_text(batch.file))
     with tempfile.TemporaryDirectory() as folder, pytest.raises(pytest.fail.Exception) as failure:
         compare(batch, Path(folder))

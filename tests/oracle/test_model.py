@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from .model import Customer, add_months, apply_readings, expiry_date, full_years, put, run, values
+from .randomlog import number
 
 SCHEMES = Path(__file__).parents[2] / "data" / "schemes"
 
@@ -739,7 +740,7 @@ def test_the_shortcut_over_quiet_days_changes_nothing(monkeypatch):
     every_day = {
         date.fromordinal(n) for n in range(date(2023, 1, 1).toordinal(), date(2026, 6, 1).toordinal())
     }
-    monkeypatch.setattr(Customer, "days_of_change", lambda self: every_day)
+    monkeypatch.setattr(Customer, "days_of_change", lambda self, last_year: every_day)
     assert run(rows, scheme("jd")).scores == quick
 
 
@@ -784,6 +785,9 @@ def test_an_item_without_a_name_is_the_main_one_of_the_first_rule():
         row("2024-01-04", "identity_revoked", item_id="phone"),
     ]
     assert at(rows, features, "2024-01-01", "2024-01-03", "2024-01-04") == [50, 50, 0]
+    state = {"component": "credit", "on": ["account_bound"], "per": "state", "points": number(1), "window": "state"}
+    rules = [state | {"name": "any account"}, state | {"name": "qq", "items": ["qq", "wechat"]}]
+    assert at(rows, small(score={"component": [{"name": "credit"}], "rule": rules}), "2024-01-01") == [2]
 
 
 def test_tmall_rules_do_not_see_lines_without_a_channel():
@@ -803,3 +807,148 @@ def test_half_even_caps_and_boosts():
     (only,) = values(rows, scheme("features"), [date(2024, 3, 2)])
     assert only["root"] == 75 + 7 + 150  # level, 0.15 of 50, cap_line
     assert only["middle"] == 1 + 37  # floor(1 x 1.5) and floor(25 x 1.5)
+
+
+# ------------------------------------------------------------- newer words, each in a scheme for paper
+
+
+def small(heading=(), coin=(), **tables):
+    """A score that is the credit level, three tiers, and coins: 10 for a login, and what is granted."""
+    credit = {"name": "credit", "component": "credit", "on": ["credit"], "per": "level", "window": "state"}
+    login = {"name": "login", "on": ["login"], "points": number(10)}
+    earn = [login, {"name": "grant", "on": ["grant"], "per": "given"}]
+    coins = {"name": "coin", "value_cny": number(0.01), "expiry": {"kind": "never"}, "earn": earn}
+    return {
+        "scheme": {"key": "small", "scored": "daily", "settled": "daily"} | dict(heading),
+        "returns": {"window_days": number(30)},
+        "confirm": {"days": number(7)},
+        "score": {"component": [{"name": "credit"}], "rule": [credit | {"points": number(1)}]},
+        "tier": [{"name": "low"}, {"name": "middle", "from": number(10)}, {"name": "high", "from": number(20)}],
+        "currency": [coins | dict(coin)],
+    } | tables
+
+
+def settled(rows):
+    return [(r["settled_on"].isoformat(), *(r[c] for c in ("score", "tier", "fee_cny") if c in r)) for r in rows]
+
+
+OF_MARCH = {"valid_from": date(2024, 3, 1), "valid_until": date(2024, 3, 10)}
+
+
+def test_a_scheme_pays_from_its_first_day_to_its_last():
+    days = ("2024-02-29 23:59", "2024-03-01", "2024-03-10 23:59", "2024-03-11")
+    result = run([row(day, "login") for day in days], small(OF_MARCH))
+    assert short(result) == [("2024-03-01", "accrual", 10), ("2024-03-10", "accrual", 10)]
+
+
+def test_nothing_is_settled_before_a_scheme_begins_or_after_it_ends():
+    plan = [{"name": "card", "fee": [{"cny": number(9)}, {"from": number(10), "cny": number(5)}]}]
+    rows = [row("2024-02-20", "login"), row("2024-02-20", "credit", points=30), row("2024-03-05", "credit", points=10),
+            row("2024-03-11", "credit", points=20), row("2024-03-11", "login", customer_id=2)]
+    result = run(rows, small(OF_MARCH, plan=plan), until=datetime(2024, 5, 1))
+    assert settled(result.scores) == [("2024-03-01", 0), ("2024-03-05", 10)]     # the level of February never counts
+    assert settled(result.tiers) == [("2024-03-01", "low"), ("2024-03-05", "middle")]
+    assert settled(result.fees) == [("2024-03-01", 9.0), ("2024-03-05", 5.0)]
+    monthly = small({"scored": "monthly:8", "settled": "monthly:8"} | OF_MARCH)
+    assert settled(run(rows, monthly, until=datetime(2024, 5, 1)).tiers) == [("2024-03-08", "middle")]
+
+
+def test_a_tier_raises_what_is_earned_from_the_day_after_its_settlement():
+    rule = {"name": "login", "on": ["login"], "points": number(14), "boost_by_tier": number(0.25)}
+    rows = [row("2024-01-01", "credit", points=10), row("2024-01-01", "login"), row("2024-01-02", "login"),
+            row("2024-01-02", "credit", points=20), row("2024-01-03", "login")]
+    boosted = {rounding: [e["points"] for e in run(rows, small(coin={"earn": [rule], "rounding": rounding})).entries]
+               for rounding in ("floor", "half_even")}
+    assert boosted == {"floor": [14, 17, 21], "half_even": [14, 18, 21]}         # 14 x 1.25 = 17.5, 14 x 1.5 = 21
+
+
+def test_an_idle_account_loses_all_its_points():
+    coin = {"expiry": {"kind": "inactivity_days", "days": number(30)}}
+    rows = [row("2024-01-01", "grant", points=5), row("2024-01-31 12:00", "login"),
+            row("2024-02-20", "penalty", points=1), row("2024-03-01", "exchange", points=99),
+            row("2024-03-02", "login")]
+    result = run(rows, small(coin=coin), until=datetime(2024, 4, 1))
+    assert short(result, "lot_id", "expires_on") == [
+        ("2024-01-01", "accrual", 5, 1, None),
+        ("2024-01-31", "accrual", 10, 2, None),          # the 30th day: just in time
+        ("2024-02-20", "penalty", -1, 1, None),          # neither a penalty nor a refusal is activity
+        ("2024-03-02", "expiry", -4, 1, None),           # 30 days after 31 January are over
+        ("2024-03-02", "expiry", -10, 2, None),
+        ("2024-03-02", "accrual", 10, 3, None),
+    ]
+
+
+def test_what_is_spent_and_what_comes_back_keep_an_account_alive():
+    coin = {"expiry": {"kind": "inactivity_days", "days": number(30)}, "redeem": {}}
+    rows = [row("2024-01-01", "grant", points=5), line("2024-01-20", 10),
+            row("2024-01-20", "redeem", amount=10, order_id=1, points=2), row("2024-02-18", "return", order_id=1)]
+    result = run(rows, small(coin=coin), until=datetime(2024, 4, 1))
+    assert short(result)[1:] == [
+        ("2024-01-20", "redemption", -2), ("2024-02-18", "reinstatement", 2), ("2024-03-20", "expiry", -5),
+    ]
+
+
+def test_a_price_makes_pieces_and_refusals_have_an_order():
+    outlets = [{"name": "exchange", "price": number(10), "gate": {"from": number(20)}},
+               {"name": "coupon", "price": number(10), "offered": False}]
+    rows = [row("2024-01-01", "grant", points=25), row("2024-01-01", "exchange", points=15, item_id="coupon"),
+            row("2024-01-01", "exchange", points=15), row("2024-01-01", "credit", points=20),
+            row("2024-01-02", "exchange", points=35), row("2024-01-02", "exchange", points=30),
+            row("2024-01-02", "exchange", points=20)]
+    result = run(rows, small(coin={"outlet": outlets}))
+    assert refused(result) == [("exchange", 15, "not_offered"), ("exchange", 15, "gate"), ("exchange", 35, "multiple"),
+                               ("exchange", 30, "balance")]
+    assert short(result, "outlet")[1:] == [("2024-01-02", "redemption", -20, "exchange")]
+
+
+STAMPS = {"name": "exchange", "price": number(10), "automatic": True}
+
+
+def test_pieces_buy_themselves_at_the_end_of_an_event_and_at_midnight():
+    stamp = {"name": "stamp", "on": ["order"], "points": number(10), "accrues": "confirm"}
+    earn = [stamp, {"name": "grant", "on": ["grant"], "per": "given"}]
+    rows = [row("2024-01-01", "grant", points=25, event_id="a"), row("2024-01-02", "grant", points=6, event_id="b"),
+            line("2024-01-03", 1, event_id="c")]
+    result = run(rows, small(coin={"outlet": [STAMPS], "earn": earn}), until=datetime(2024, 1, 10))
+    bought = [entry for entry in result.entries if entry["entry"] == "redemption"]
+    assert [(e["time"].day, e["points"], e["lot_id"], e["event_id"], e["balance"]) for e in bought] == [
+        (1, -20, 1, "a", 5), (2, -5, 1, "b", 6), (2, -5, 2, "b", 1),             # two lots make the second piece
+        (10, -1, 2, None, 10), (10, -9, 3, None, 1),                             # confirmed 7 days after the order
+    ]
+    assert {(e["outlet"], e["order_id"]) for e in bought} == {("exchange", None)}
+
+
+def test_pieces_wait_for_the_gate_and_for_an_offer():
+    gated = STAMPS | {"gate": {"above": number(5)}}
+    rows = [row("2024-01-01", "grant", points=10), row("2024-01-05", "credit", points=6)]
+    until = datetime(2024, 1, 9)
+    assert short(run(rows, small(coin={"outlet": [gated]}), until), "order_id")[1:] == [
+        ("2024-01-06", "redemption", -10, None)                                  # 00:00 after the settlement of the 5th
+    ]
+    assert len(run(rows, small(coin={"outlet": [STAMPS | {"offered": False}]}), until).entries) == 1
+
+
+def test_a_plan_has_the_fees_of_its_country():
+    fees = [{"country": "CN", "cny": number(88)}, {"country": "JP", "cny": number(300)}, {"cny": number(7)},
+            {"country": "CN", "from": number(10), "cny": number(66)}]
+    plans = [{"name": "cn", "country": "CN", "months": number(1), "fee": fees}, {"name": "any", "fee": fees}]
+    rows = [row("2024-01-01", "login"), row("2024-01-02", "credit", points=10), row("2024-01-03", "login")]
+    found = [(r["settled_on"].day, r["plan"], r["fee_cny"]) for r in run(rows, small(plan=plans)).fees]
+    assert found == [(1, "cn", 88.0), (1, "any", 7.0), (2, "cn", 66.0)]
+
+
+def test_a_reading_takes_out_after_it_sets():
+    choice = {"name": "open", "set": {"currency.coin.earn.login.cap_day": number(10), "returns.window_days": 9},
+              "unset": ["currency.coin.earn.login.cap_day", "tier.0", "tier.1", "score"]}
+    file = small(readings={"R": "as_written"}, reading=[{"id": "R", "choice": [{"name": "as_written"}, choice]}])
+    assert apply_readings(file, {})["tier"] == file["tier"]
+    opened = apply_readings(file, {"R": "open"})
+    assert "score" not in opened and opened["returns"]["window_days"]["value"] == 9
+    assert opened["currency"] == file["currency"] and opened["tier"] == file["tier"][2:]     # as counted before
+    assert "score" in file and len(file["tier"]) == 3
+
+
+def test_a_currency_owes_unless_it_says_otherwise():
+    rows = [line("2024-01-01", 100), row("2024-01-02", "penalty", points=9), row("2024-01-03", "return", order_id=1)]
+    earn = [{"name": "spend", "on": ["order"], "rate": number(0.1)}]
+    assert [e["balance"] for e in run(rows, small(coin={"earn": earn})).entries] == [10, 1, 0, -9]
