@@ -208,7 +208,25 @@ class Gaming:
 # %% ../nbs/api/32_behaviour.ipynb #c025
 @dataclass(frozen=True, kw_only=True)
 class Behaviour:
-    """What customers do about a scheme; a mechanism that is None is off."""
+    """What customers do about a scheme; a mechanism that is None is off.
+
+    Parameters
+    ----------
+    attention, pressure, reward, tier : Attention, PointsPressure, PostReward, TierPressure
+        When the scheme is thought of; effort toward a reward or the edge of a tier; what follows a reward.
+    redemption, urgency, windfall, cash : Redemption, Urgency, Windfall, Cash
+        Redeeming as a choice; haste before an expiry; larger baskets; cash against points.
+    status, retention : Status, Retention
+        What a change of tier, and what would be lost, does to leaving.
+    joining, plan_use : Joining, PlanUse
+        Joining and renewing a paid plan; what paying does to buying.
+    borrowing, habit, foresight, learning : Borrowing, Habit, Foresight, Learning
+        Orders taken from the future; habit; weighing time; learning what points are worth.
+    streaks, push, gaming : Streaks, Push, Gaming
+        Check-ins and games; messages with a random holdout; buying and returning at an edge.
+    rival : Rival
+        An outside platform; off unless given.
+    """
 
     attention: Attention | None = Attention()
     pressure: PointsPressure | None = PointsPressure()

@@ -18,7 +18,17 @@ from .state import ENTRIES
 # %% ../nbs/api/49_outcomes.ipynb #c004
 @dataclass(frozen=True, kw_only=True)
 class Finance:
-    """What sales are worth to a platform."""
+    """What sales are worth to a platform.
+
+    Parameters
+    ----------
+    margin : Parameter
+        Share of sales at full price that stays with the platform.
+    discount : Parameter
+        Of later weeks, a year.
+    programme : Parameter
+        What running a scheme costs, CNY a customer and year.
+    """
 
     margin: Parameter = Parameter(value=0.1, low=0.03, high=0.3, unit="share of sales", reason="take of a marketplace; 0.2 for own retail")
     discount: Parameter = Parameter(value=0.08, low=0.04, high=0.12, unit="a year", reason="definitions 4.6")

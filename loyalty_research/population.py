@@ -85,7 +85,27 @@ def put_value(part, name: str, value: float, path: str):
 # %% ../nbs/api/31_population.ipynb #c008
 @dataclass(frozen=True, kw_only=True)
 class Population:
-    """How customers differ. Rates are a week, money is CNY; each field is a :class:`Parameter`."""
+    """How customers differ; every field is a :class:`Parameter` with its unit and bounds.
+
+    Parameters
+    ----------
+    rate_mean, rate_shape : Parameter
+        Orders a week: mean and shape of a gamma distribution.
+    basket_mean, basket_spread, basket_noise, basket_corr : Parameter
+        CNY an order: mean, spread of the logarithm between customers and within one, correlation with the rate.
+    leave_mean, leave_shape : Parameter
+        Hazard of leaving for good, a week: gamma.
+    price_mean, price_spread : Parameter
+        How much a price weighs against an outside platform: lognormal.
+    visit_mean, visit_shape, visit_corr, check_in_share, play_share : Parameter
+        Visits without an order, and what is done at them.
+    review_share, confirm_share, return_share, virtual_share : Parameter
+        Shares of orders.
+    select_corr : Parameter
+        Correlation of the rate with the benefit expected from a plan and with inertia.
+    peak_618, peak_1111, spring_dip : Parameter
+        The calendar, as times of the usual rate.
+    """
 
     rate_mean: Parameter = Parameter(value=0.35, low=0.05, high=1, unit="orders a week", reason="between CDNOW's 0.05 and the 0.59 of F033")
     rate_shape: Parameter = Parameter(value=1.0, low=0.3, high=3, unit="gamma shape", reason="CDNOW's is near 0.55, smaller is more unequal")
