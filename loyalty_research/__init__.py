@@ -19,6 +19,11 @@ _EXPOSED = {
     "replay": "score ledger assign_tiers replay add_redemptions Replay",
     "results": "Ledger",
     "audit": "audit Audit",
+    "churn": "fit_sbg fit_bdw fit_bg_nbd fit_mbg_nbd fit_pareto_nbd fit_gamma_gamma kaplan_meier logrank false_churn rfm",
+    "population": "Population",
+    "behaviour": "Behaviour",
+    "simulation": "simulate Simulation",
+    "outcomes": "Finance",
     "comparison": "compare Comparison",
 }
 _HOMES = {name: module for module, names in _EXPOSED.items() for name in names.split()}

@@ -23,7 +23,7 @@ from .dates import FIRST_DAY, LAST_DAY, NEVER, next_settlement
 from .events import EVENT_KINDS, LoyaltyError, open_events
 from .machine import DAY_US
 from .opening import Held, Opening, check_opening
-from .points import (ACCRUAL, CLAWBACK, CUSTOMER_FUNDS, EXPIRY, ORDER_OUTLET, PENALTY, PENDING, PLATFORM, REDEMPTION_ENTRY,
+from .points import (ACCRUAL, CLAWBACK, CUSTOMER_FUNDS, EXPIRY, PENALTY, PENDING, PLATFORM, REDEMPTION_ENTRY,
                                      REINSTATEMENT, RELEASE, TRANSFER_IN, TRANSFER_OUT)
 from .replay import Replay
 from .results import Ledger, Rows, instant

@@ -353,6 +353,7 @@ def last_days(currency, accrued_on: np.ndarray) -> np.ndarray:
 # %% ../nbs/api/19_books.ipynb #settlement-dates
 def settlement_dates(scheme: Scheme, days: np.ndarray) -> np.ndarray:
     """Return the dates, each once, of the settlements that follow days, while the scheme runs."""
+    days = np.maximum(days, day_or(scheme.valid_from, FIRST_DAY))
     dates = np.unique(next_settlement(scheme.settled)[days - FIRST_DAY])
     return dates[dates <= day_or(scheme.valid_until, LAST_DAY)].astype("datetime64[D]").astype("datetime64[us]")
 

@@ -4,7 +4,7 @@
 __all__ = ['COLORS', 'INK', 'QUIET', 'GRID', 'WIDTH', 'DPI', 'pick_colors', 'check_numbers', 'panels', 'dress', 'scale_axis',
            'write', 'legend_above', 'add_mark', 'spread_apart', 'label_ends', 'plot_lines', 'plot_flows', 'plot_shares',
            'share_at_least', 'plot_distribution', 'plot_histogram', 'plot_fees', 'plot_split', 'plot_ranges',
-           'save_result']
+           'plot_survival', 'plot_counts', 'save_result']
 
 # %% ../nbs/api/05_plots.ipynb #c002
 import os
@@ -659,6 +659,91 @@ def plot_ranges(table: pd.DataFrame, *, x_label: str, title: str = "", log_x: bo
         ax.scatter([], [], color=palette[name], s=42, label=name)
     if ax.get_legend_handles_labels()[0]:
         legend_above(ax, len(palette))
+    return ax
+
+# %% ../nbs/api/05_plots.ipynb #churn1
+def plot_survival(curves: Mapping[str, pd.DataFrame], *, x_label: str, y_label: str = "share left", title: str = "", smooth: Sequence[str] = (),
+                  colors: Mapping[str, str] | None = None, ax=None, **kwargs):
+    """Draw survival curves, with bands where there are any.
+
+    Parameters
+    ----------
+    curves : mapping of name to DataFrame
+        Index: times, numbers, ascending. Column ``survival``, 0 to 1; optionally ``low`` and ``high``, NaN where the band is not defined.
+    x_label, y_label, title : str
+        The label of x names the unit.
+    smooth : sequence of str
+        Curves drawn as a line, not as steps.
+    colors : mapping of name to a key of `COLORS`, optional
+    ax : Axes, optional
+    **kwargs
+        For `Axes.plot`.
+
+    Returns
+    -------
+    Axes
+
+    Raises
+    ------
+    ValueError
+        If a curve cannot be drawn.
+    """
+    for name, curve in curves.items():
+        check_numbers(curve[["survival"]], f"curves[{name!r}]", rule="0 or more")
+        if not curve.index.is_monotonic_increasing:
+            raise ValueError(f"curves[{name!r}]: the index must ascend; sort it first.")
+    ax = panels()[0] if ax is None else ax
+    palette = pick_colors(list(curves), colors)
+    last = max(curve.index[-1] for curve in curves.values())
+    for name, curve in curves.items():
+        times, left = curve.index.to_numpy(dtype=np.float64), curve["survival"].to_numpy(dtype=np.float64)
+        steps = "default" if name in smooth else "steps-post"
+        ax.plot([0, *times] if times[0] > 0 else times, [1, *left] if times[0] > 0 else left,
+                **{"drawstyle": steps, "color": palette[name], "linewidth": 2, "label": name, **kwargs})
+        if "low" in curve:
+            ax.fill_between(times, curve["low"], curve["high"], step=None if name in smooth else "post", color=palette[name], alpha=0.2, linewidth=0)
+    scale_axis(ax, "x")
+    scale_axis(ax, "y", percent=True)
+    ax.set_xlim(0, last)
+    ax.set_ylim(0, 1.02)
+    dress(ax, title=title, x_label=x_label, y_label=y_label)
+    label_ends(ax, {name: curve["survival"].iloc[-1] for name, curve in curves.items()}, palette)
+    return ax
+
+# %% ../nbs/api/05_plots.ipynb #churn4
+def plot_counts(table: pd.DataFrame, *, x_label: str, y_label: str, title: str = "", colors: Mapping[str, str] | None = None, ax=None, **kwargs):
+    """Draw a group of bars for each row, a bar for each column.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Index: what the groups are, from the left. Columns: counts, 0 or more.
+    x_label, y_label, title : str
+        Labels name the unit.
+    colors : mapping of column to a key of `COLORS`, optional
+    ax : Axes, optional
+    **kwargs
+        For `Axes.bar`.
+
+    Returns
+    -------
+    Axes
+
+    Raises
+    ------
+    ValueError
+        If the table cannot be drawn.
+    """
+    check_numbers(table, "table", rule="0 or more")
+    ax = panels()[0] if ax is None else ax
+    places, width = np.arange(len(table)), 0.84 / len(table.columns)
+    for number, (name, color) in enumerate(pick_colors(list(table.columns), colors).items()):
+        left = places - 0.42 + number * width
+        ax.bar(left, table[name].to_numpy(), **{"width": width, "align": "edge", "color": color, "label": name, "edgecolor": "white", **kwargs})
+    ax.set_xticks(places, [str(name) for name in table.index])
+    scale_axis(ax, "y")
+    dress(ax, title=title, x_label=x_label, y_label=y_label)
+    legend_above(ax, len(table.columns))
     return ax
 
 # %% ../nbs/api/05_plots.ipynb #c047

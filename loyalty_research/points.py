@@ -7,8 +7,8 @@ __all__ = ['ACCRUAL', 'PENDING', 'RELEASE', 'REDEMPTION_ENTRY', 'EXPIRY', 'CLAWB
            'TOO_MANY_LOTS', 'TOO_MANY_LINES', 'TOO_MANY_ORDERS', 'TOO_MANY_REDEMPTIONS', 'TOO_MANY_KEYS', 'EXCHANGE',
            'NO_LOT', 'post', 'decline', 'post_without_lot', 'copy_lot', 'find_place', 'make_room', 'add_to_lot',
            'repay', 'accrue', 'pend', 'release', 'keep_part', 'take', 'owe', 'is_idle', 'expire', 'next_expiry',
-           'order_of', 'granted_on', 'keep_redemption', 'redeem', 'exchange', 'exchange_by_itself', 'penalise',
-           'transfer', 'give_back_part', 'give_back', 'claw_back']
+           'order_of', 'granted_on', 'keep_redemption', 'most_on_order', 'redeem', 'exchange', 'exchange_by_itself',
+           'penalise', 'transfer', 'give_back_part', 'give_back', 'claw_back']
 
 # %% ../nbs/api/11_points.ipynb #c002
 from .dates import FIRST_DAY, NEVER
@@ -294,17 +294,18 @@ def keep_redemption(customer, order, currency, granted, amount_fen, part):
         customer.redemption[order.last_redemption].next = at
     order.last_redemption = at
 
-# %% ../nbs/api/11_points.ipynb #c030
+# %% ../nbs/api/11_points.ipynb #most-on-order
 @compiled
-def redeem(customer, rules, out, event):
-    """Spend points on an order."""
+def most_on_order(customer, rules, event, already):
+    """Return how many of the points asked for an order can take, where some are granted on it already, and the rule that binds.
+
+    The least of request, balance and what the cap leaves, down to a whole multiple; NOT_OFFERED where the currency or the shop takes none.
+    """
     rule = rules.currency[event.currency]
     num = rule.cap_num if event.shop_rule < 0 else rule.shop_num[event.shop_rule]
     den = rule.cap_den if event.shop_rule < 0 else rule.shop_den[event.shop_rule]
     if rule.offers_orders == 0 or num == 0:
-        decline(customer, out, event.kind, event.currency, event.points, NOT_OFFERED, event.order)
-        return
-    order = customer.orders[order_of(customer, event.order)]
+        return 0, NOT_OFFERED
     allowed = event.points
     reason = MULTIPLE
     balance = max(customer.purse[event.currency].balance, 0)
@@ -312,11 +313,22 @@ def redeem(customer, rules, out, event):
         allowed = balance
         reason = BALANCE
     if num > 0:
-        room = max(ratio(event.amount_fen, num, den, 0) - granted_on(customer, order, event.currency), 0)
+        room = max(ratio(event.amount_fen, num, den, 0) - already, 0)
         if room < allowed:
             allowed = room
             reason = CAP
-    granted = allowed - allowed % rule.multiple
+    return allowed - allowed % rule.multiple, reason
+
+# %% ../nbs/api/11_points.ipynb #c030
+@compiled
+def redeem(customer, rules, out, event):
+    """Spend points on an order."""
+    granted, reason = most_on_order(customer, rules, event, 0)
+    if reason == NOT_OFFERED:
+        decline(customer, out, event.kind, event.currency, event.points, reason, event.order)
+        return
+    order = customer.orders[order_of(customer, event.order)]
+    granted, reason = most_on_order(customer, rules, event, granted_on(customer, order, event.currency))
     if granted < event.points:
         decline(customer, out, event.kind, event.currency, event.points - granted, reason, event.order)
     if granted > 0:

@@ -9,7 +9,7 @@ __all__ = ['INLINE', 'UNNAMED', 'WHOLE_UNITS', 'UNITS_BY_PER', 'find_lines', 'Pl
 # %% ../nbs/api/06_reader.ipynb #dca9cce5
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, dataclass, field, fields, is_dataclass, replace
 from datetime import date
 from functools import cache, lru_cache
@@ -251,12 +251,14 @@ def choices_in_force(tables: dict, chosen: Mapping[str, str]) -> list[tuple[str,
             for reading in tables.get("reading", ()) for choice in reading["choice"] if choice["name"] == chosen[reading["id"]]]
 
 # %% ../nbs/api/06_reader.ipynb #ba572558
-def take_out(tree: dict, path: str) -> None:
-    """Take out what stands at a path."""
-    node, key, old = locate(tree, path)
-    if old is None:
-        refuse(path, "stands nowhere, so it cannot be taken out")
-    del node[key]
+def take_out(tree: dict, paths: Sequence[str]) -> None:
+    """Take out what stands at some paths; places in a list are counted as they stand before any is taken out."""
+    places = [locate(tree, path) for path in paths]
+    for path, (_, _, old) in zip(paths, places, strict=True):
+        if old is None:
+            refuse(path, "stands nowhere, so it cannot be taken out")
+    for node, key, _ in sorted(places, key=lambda place: -place[1] if isinstance(place[1], int) else 1):
+        del node[key]
 
 # %% ../nbs/api/06_reader.ipynb #c022
 def apply_readings(tables: dict, chosen: Mapping[str, str], file: str) -> dict:
@@ -268,8 +270,7 @@ def apply_readings(tables: dict, chosen: Mapping[str, str], file: str) -> dict:
             for path, value in choice.get("set", {}).items():
                 set_value(tree, path, value)
             part = "unset"
-            for path in choice.get("unset", ()):
-                take_out(tree, path)
+            take_out(tree, choice.get("unset", ()))
         except SchemeError as error:
             raise SchemeError(f"{file}: [reading.choice.{part}] ({where}.{part}): {error}") from None
     return tree

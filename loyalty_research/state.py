@@ -405,8 +405,9 @@ def set_currency(row, currency, shops: dict) -> None:
 
 # %% ../nbs/api/03_state.ipynb #a5694bce
 def settlements(scheme, rhythm: str) -> np.ndarray:
-    """Return for each day of the calendar the first day on or after it at which a score falls due; NEVER once the scheme is over."""
-    due = next_settlement(rhythm).astype(np.int64)
+    """Return for each day of the calendar the first day on or after it at which a score falls due while the scheme runs; NEVER once it is over."""
+    begins = max(day_or(scheme.valid_from, FIRST_DAY) - FIRST_DAY, 0)
+    due = next_settlement(rhythm).astype(np.int64)[np.maximum(np.arange(DAYS), begins)]
     return np.where(due > day_or(scheme.valid_until, NEVER), NEVER, due)
 
 # %% ../nbs/api/03_state.ipynb #c043

@@ -16,6 +16,7 @@ SHARES = pd.DataFrame({"ordinary": [1, 0.9, 0.7, 0.7], "super": [0, 0.1, 0.3, 0.
 SPLIT = pd.DataFrame({"redeemed": [0.1, 0.6], "expired": [0.9, 0.4]}, index=["beans", "coins"])
 RANGES = pd.DataFrame({"value": [1.0, 2.0], "low": [0.8, 2.0], "high": [1.3, 2.5]}, index=["beans", "value"])
 FEES = pd.DataFrame({"plus": [np.nan, 198, 188, 188]}, index=[100, 201, 1001, 5000])
+LEFT = pd.DataFrame({"survival": [0.9, 0.6], "low": [0.7, np.nan], "high": [1.0, np.nan]}, index=[1, 3])
 EVERY = {
     "lines": lambda ax=None: plots.plot_lines(TWO, y_label="points", ax=ax),
     "flows": lambda ax=None: plots.plot_flows(TWO, y_label="points", ax=ax),
@@ -25,6 +26,8 @@ EVERY = {
     "fees": lambda ax=None: plots.plot_fees(FEES, ax=ax),
     "split": lambda ax=None: plots.plot_split(SPLIT, x_label="share", ax=ax),
     "ranges": lambda ax=None: plots.plot_ranges(RANGES, x_label="CNY", ax=ax),
+    "survival": lambda ax=None: plots.plot_survival({"a": LEFT, "b": LEFT[["survival"]]}, x_label="years", ax=ax),
+    "counts": lambda ax=None: plots.plot_counts(SPLIT, x_label="kind", y_label="customers", ax=ax),
 }
 each_plot = pytest.mark.parametrize("draw", EVERY.values(), ids=EVERY)
 
@@ -116,6 +119,15 @@ def test_marks_stand_on_dates_and_numbers():
     assert ax.lines[-1].get_ydata() == [50, 50]
 
 
+def test_survival_starts_at_one_and_its_band_stops_where_it_is_not_defined():
+    ax = plots.plot_survival({"members": LEFT}, x_label="years")
+    assert ax.lines[0].get_xydata().tolist() == [[0, 1], [1, 0.9], [3, 0.6]]
+    band = ax.collections[0].get_paths()[0].vertices
+    assert band[:, 0].max() <= 3 and band[:, 1].min() == 0.7
+    smooth = plots.plot_survival({"model": LEFT[["survival"]]}, x_label="years", smooth=["model"])
+    assert smooth.lines[0].get_drawstyle() == "default" and not smooth.collections
+
+
 def test_ranges_write_the_text_where_there_is_one():
     ax = plots.plot_ranges(RANGES.assign(text=["0.8 to 1.3", "2 to 2.5"]), x_label="CNY")
     assert [text.get_text() for text in ax.texts] == ["0.8 to 1.3", "2 to 2.5"]
@@ -146,6 +158,9 @@ def test_ranges_write_the_text_where_there_is_one():
     (lambda: plots.plot_ranges(RANGES[["value"]], x_label="x"), "table lacks the column 'low'"),
     (lambda: plots.plot_ranges(RANGES.assign(high=0.5), x_label="x"),
      "low <= value <= high must hold, received [0.8, 1.0, 0.5] in row 0"),
+    (lambda: plots.plot_survival({"a": LEFT[::-1]}, x_label="x"), "curves['a']: the index must ascend"),
+    (lambda: plots.plot_survival({"a": LEFT - 1}, x_label="x"), "column 'survival' must be 0 or more"),
+    (lambda: plots.plot_counts(-SPLIT, x_label="x", y_label="y"), "column 'redeemed' must be 0 or more"),
     (lambda: plots.save_result("x", 3), "x: a result is a DataFrame, an Axes or a Figure, not int."),
 ])
 def test_what_cannot_be_drawn_is_refused(draw, message):

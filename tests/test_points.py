@@ -280,7 +280,8 @@ def test_an_exchange_names_its_outlet_and_is_whole_or_nothing(kind, item, outlet
 
 
 def test_a_grant_in_a_currency_without_grants_earns_nothing():
-    assert steps([grant(10, currency="tmall_points"), grant(10, currency="coins")], TAOBAO) == [("accrual", 10, 1, 10)]
+    scheme, (given, other) = lr.load_scheme("pinduoduo"), ("cash", "fruit")
+    assert steps([grant(10, currency=other), grant(10, currency=given)], scheme) == [("accrual", 10, 1, 10)]
 
 
 def test_lots_are_numbered_by_customer_and_currency():

@@ -378,6 +378,8 @@ def main() -> None:
         bench_log(table, folder, "by_time.parquet", given.repeat)
         table.heading("Every scheme, the log by customer and time")
         bench_schemes(table, folder, given.repeat)
+        table.heading("The audit of the first replay")
+        bench_audit(table, folder, given.repeat)
         acts = f"{facts['memory_rows']:,} acts"
         table.heading(f"In memory, one thread, {acts} of the kinds that pandas can express; three equal answers")
         bench_memory(table, folder, given.repeat)
