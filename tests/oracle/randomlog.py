@@ -1,7 +1,7 @@
 """Seeded random logs that are rich in collisions, and random variants of a scheme file.
 
 Few orders, items, categories and shops; amounts, points and dates at the edges of the rules; acts at the
-same instant and at midnight; leap days, year ends, fixed expiry dates; spans of a day to four years. Every
+same instant and at midnight; leap days, year ends, fixed expiry dates; spans of a day to six years. Every
 log keeps the rules of the event table: a redeem row has its order, a return its line, a steal its stolen.
 """
 

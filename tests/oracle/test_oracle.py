@@ -74,7 +74,7 @@ def file_of(key: str) -> dict:
 
 
 def make_batch(key: str, seed: int, customers: int = CUSTOMERS) -> Batch:
-    """Everything about a batch follows from its key and its seed."""
+    """Everything about a batch follows from its key, its seed and the number of its customers."""
     rng = Random(f"{key} {seed}")
     if key == "random":
         file = random_scheme(seed)
