@@ -49,9 +49,7 @@ def test_page_does_not_scroll_sideways_on_a_telephone(page, path):
 @pytest.mark.parametrize("term, found", [("settlement", "glossary"), ("deficit", "glossary")])
 def test_search_finds_a_word(page, site, term, found):
     page.goto((site / "search.html").as_uri() + f"?q={term}")
-    page.wait_for_selector("#search-results ul.search li a", timeout=20_000)
-    links = page.eval_on_selector_all("#search-results ul.search li a", "links => links.map(link => link.href)")
-    assert [link for link in links if found in link], f"{term} found only in {links}"
+    page.wait_for_selector(f'#search-results ul.search li a[href*="{found}"]', timeout=30_000)  # results come in one by one
     assert not page.complaints
 
 
