@@ -257,8 +257,8 @@ class Book:
         self.earn_rules = {}
         for currency in self.currencies:
             name, rounding = currency["name"], currency.get("rounding", "floor")
-            self.earn_rules[name] = [Rule(table, f"{name}.{table['name']}", rounding)
-                                     for table in currency.get("earn", [])]
+            self.earn_rules[name] = [Rule(table, f"{name}.{table.get('name', place)}", rounding)
+                                     for place, table in enumerate(currency.get("earn", []))]
         self.tiers, self.plans = scheme.get("tier", []), scheme.get("plan", [])
         self.ladder = [tier for tier in self.tiers if not tier.get("invited")]
 
@@ -1235,15 +1235,21 @@ def run(rows: list[dict], scheme: dict, until: datetime | None = None) -> Result
     return result
 
 
+def valued_on(scheme: dict, day: date) -> date | None:
+    """The last valuation on or before a day; None before the first one of the scheme."""
+    book = Book(scheme)
+    last = last_due(book.scored, min(day, book.ends))
+    return last if last >= book.begins else None
+
+
 def values(rows: list[dict], scheme: dict, days: list[date]) -> list[dict]:
     """The score as it stands at the end of given days: one row a customer with an event by then, and day."""
     if not rows:
         return []
     book = Book(scheme)
-    answer = []
+    answer, scored = [], {day: valued_on(scheme, day) for day in sorted(set(days))}
     for customer in live_through(rows, book, max(row["time"] for row in rows), Counter()):
-        for day in sorted(set(days)):
-            if customer.first_day <= day:
-                scored_on = last_due(book.scored, min(day, book.ends))
+        for day, scored_on in scored.items():
+            if customer.first_day <= day and scored_on:
                 answer.append(score_row(customer, scored_on, customer.components_on(scored_on)))
     return answer

@@ -948,6 +948,15 @@ def test_a_reading_takes_out_after_it_sets():
     assert "score" in file and len(file["tier"]) == 3
 
 
+def test_earn_rules_need_no_name():
+    earn = [{"on": ["login"], "points": number(3), "cap_day": number(3)}, {"on": ["login"], "points": number(4)}]
+    rows = [row("2024-01-01", "login"), row("2024-01-01", "login")]
+    assert [e["points"] for e in run(rows, small(coin={"earn": earn})).entries] == [3, 4, 4]
+    first = {"id": "R", "choice": [{"name": "a"}, {"name": "b", "unset": ["currency.coin.earn.0"]}]}
+    file = small(coin={"earn": earn}, readings={"R": "a"}, reading=[first])
+    assert apply_readings(file, {"R": "b"})["currency"][0]["earn"] == earn[1:]
+
+
 def test_a_currency_owes_unless_it_says_otherwise():
     rows = [line("2024-01-01", 100), row("2024-01-02", "penalty", points=9), row("2024-01-03", "return", order_id=1)]
     earn = [{"name": "spend", "on": ["order"], "rate": number(0.1)}]

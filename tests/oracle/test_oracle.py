@@ -32,6 +32,7 @@ from .model import (
     apply_readings,
     fees_of,
     run,
+    valued_on,
     values,
 )
 from .randomlog import COLUMNS, number, random_log, random_readings, random_variant
@@ -84,13 +85,15 @@ def make_batch(key: str, seed: int, customers: int = CUSTOMERS) -> Batch:
     if key == "features":
         thin_out(rng, file)
     readings = random_readings(rng, file)
-    rows = random_log(seed, apply_readings(file, readings), customers)
+    scheme = apply_readings(file, readings)
+    rows = random_log(seed, scheme, customers)
     times = sorted(row["time"] for row in rows)
     midnight = datetime.combine(rng.choice(times).date() + timedelta(days=1), time())
     later = times[-1] + timedelta(days=rng.randrange(1, 500))
     until = rng.choice((None, None, later, rng.choice(times[len(times) // 2:]), midnight))
     span = (times[-1] - times[0]).days + 400
     days = [times[0].date() + timedelta(days=rng.randrange(-5, span)) for _ in range(4)] if seed % 4 == 0 else []
+    days = [day for day in days if valued_on(scheme, day)]       # the package refuses to value before the first time
     return Batch(key=key, seed=seed, customers=customers, file=file, readings=readings, rows=rows, until=until,
                  days=days, varied=bool(seed % 3))
 
