@@ -15,7 +15,7 @@ from scipy.special import gammaincinv, ndtr
 from .events import SimulationError
 
 # %% ../nbs/api/31_population.ipynb #c004
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class Parameter:
     """A number of a population or a behaviour.
 
@@ -49,6 +49,9 @@ class Parameter:
     def provenance(self) -> str:
         """`fitted`, `sourced` or `assumed`."""
         return "fitted" if self.fitted else "sourced" if self.source else "assumed"
+
+    def __repr__(self) -> str:
+        return f"{self.value:g} [{self.low:g}, {self.high:g}]"
 
 # %% ../nbs/api/31_population.ipynb #c005
 def list_parameters(parts: Mapping[str, object]) -> pd.DataFrame:
