@@ -29,7 +29,7 @@ class Parameter:
         Why this number and these bounds.
     source : str, optional
         The row of the reference tables that says so; without one the number is assumed.
-    fitted : bool
+    to_fit : bool
         Whether a fit to published findings may move it.
     """
 
@@ -39,7 +39,7 @@ class Parameter:
     unit: str
     reason: str
     source: str | None = None
-    fitted: bool = False
+    to_fit: bool = False
 
     def __post_init__(self):
         if not self.low <= self.value <= self.high:
@@ -47,8 +47,8 @@ class Parameter:
 
     @property
     def provenance(self) -> str:
-        """`fitted`, `sourced` or `assumed`."""
-        return "fitted" if self.fitted else "sourced" if self.source else "assumed"
+        """`sourced` or `assumed`."""
+        return "sourced" if self.source else "assumed"
 
     def __repr__(self) -> str:
         return f"{self.value:g} [{self.low:g}, {self.high:g}]"

@@ -174,8 +174,9 @@ def test_parameters_say_where_they_come_from():
     for table in (lr.Population().parameters, lr.Behaviour().only(*MECHANISMS).parameters):
         assert list(table.columns) == list(lr.load_scheme("jd").parameters.columns)
         assert table["reason"].str.len().min() > 1 and (table["low"] <= table["value"]).all() and (table["value"] <= table["high"]).all()
-    fitted = lr.Behaviour().parameters.query("provenance == 'fitted'")["path"].tolist()
-    assert len([path for path in fitted if not path.startswith("joining.")]) <= 6 and len(fitted) <= 8
+    parts = {name: getattr(lr.Behaviour(), name) for name in lr.Behaviour().mechanisms}
+    to_fit = [f"{name}.{each}" for name, part in parts.items() for each, number in vars(part).items() if number.to_fit]
+    assert len([path for path in to_fit if not path.startswith("joining.")]) <= 6 and len(to_fit) <= 8
 
 
 def test_a_comparison_of_simulated_customers():
