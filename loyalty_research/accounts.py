@@ -26,7 +26,7 @@ from .language import Benefit, Currency, Fee, Plan
 from .membership import plan_fee
 from .results import Rows, acts_of, as_dates, empty_part, instant, tables_of, to_frame
 from .schemes import Scheme
-from .state import OUTLETS, OUTPUT, least_score, new_record, settlements, whole
+from .state import OUTLETS, OUTPUT, least_score, multiple_of, new_record, settlements, whole
 from .tiers import (Condition, Standing, add_seats, benefit_condition, in_a_row, plan_condition, score_condition)
 
 # %% ../nbs/api/16_accounts.ipynb #opened
@@ -352,10 +352,10 @@ def offer_condition(spending: Spending) -> Condition:
 def least_points(spending: Spending) -> tuple[int, str]:
     """Return the least points that an outlet takes, and what more has to be said of them."""
     currency, outlet = spending
+    points = multiple_of(currency, outlet)
     if outlet != "order":
-        price = next((each.price for each in currency.outlets if each.name == outlet), None)
-        return whole(price, 1), "" if price is None else ", the price of a piece"
-    points, cap = whole(currency.redeem.multiple, 1), currency.redeem.cap_order
+        return points, ", the price of a piece" if any(each.name == outlet and each.price for each in currency.outlets) else ""
+    cap = currency.redeem.cap_order
     if cap is None or cap.value == 0:
         return points, ""
     return points, f", in an order of {ceil(points * currency.value_cny.exact / cap.exact * 100) / 100:,.2f} CNY or more"

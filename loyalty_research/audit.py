@@ -4,7 +4,7 @@
 __all__ = ['LIMIT', 'OFFENDER', 'SIGNS', 'LOT_NEEDED', 'OPENED', 'REASONS_OF', 'REQUESTS', 'CAPPED', 'TYPES', 'Finding',
            'differing', 'Audit', 'in_words', 'add_up', 'compare', 'in_order', 'judge_rows', 'judge_balances',
            'judge_opened', 'find_absent', 'judge_lots', 'judge_expiries', 'judge_taking', 'running_by', 'takes',
-           'multiple_of', 'judge_automatic', 'judge_spending', 'pays_by_confirmation', 'judge_waiting', 'sums_by_party',
+           'judge_automatic', 'judge_spending', 'pays_by_confirmation', 'judge_waiting', 'sums_by_party',
            'judge_funders', 'transfers_of', 'judge_transfers', 'judge_declined', 'highest', 'judge_scores',
            'match_rows', 'judge_tiers', 'judge_fees', 'ask', 'lay_rows', 'causes_of', 'caps_of', 'judge_log',
            'judge_events', 'fits', 'columns_of', 'read_columns', 'judge_all', 'audit']
@@ -28,7 +28,7 @@ from .points import (ACCRUAL, CLAWBACK, CUSTOMER_FUNDS, EXPIRY, PENALTY, PENDING
 from .replay import Replay
 from .results import Ledger, Rows, instant
 from .schemes import Scheme
-from .state import CHANGES, ENTRIES, FUNDERS, NULL, OUTLETS, REASONS, whole
+from .state import CHANGES, ENTRIES, FUNDERS, NULL, OUTLETS, REASONS, multiple_of, whole
 
 # %% ../nbs/api/21_audit.ipynb #c006
 LIMIT = 1000  # offenders named for an invariant
@@ -281,13 +281,6 @@ def takes(currency, outlet: str) -> bool:
     if outlet == "order":
         return currency.redeem is not None
     return any(each.name == outlet and each.offered for each in currency.outlets)
-
-# %% ../nbs/api/21_audit.ipynb #multiple-of
-def multiple_of(currency, outlet: str) -> int:
-    """Return of what a redemption at an outlet is a whole multiple."""
-    if outlet == "order":
-        return whole(currency.redeem.multiple if currency.redeem else None, 1)
-    return next((whole(each.price, 1) for each in currency.outlets if each.name == outlet), 1)
 
 # %% ../nbs/api/21_audit.ipynb #judge-automatic
 def judge_automatic(book: Book) -> Iterator:

@@ -342,7 +342,7 @@ def normal(key, stream, n):
 # %% ../nbs/api/32_behaviour.ipynb #c038
 TO_DO = 512
 WEEK_DAYS, MONTH_DAYS = 7, 30.4
-ERRAND = np.dtype([("time", "i8"), ("order", "i8"), ("kind", "i4"), ("amount_fen", "i8")], align=True)
+ERRAND = np.dtype([("time", "i8"), ("order", "i8"), ("kind", "i4")], align=True)
 MIND = np.dtype([
     ("to_order", "f8"), ("to_visit", "f8"), ("to_leave", "f8"), ("alive", "i4"), ("attends", "i4"), ("n_orders", "i8"), ("n_visits", "i8"),
     ("n_redeemed", "i8"), ("n_tempted", "i8"), ("habit", "f8"), ("debt", "f8"), ("pull", "f8"), ("reset", "f8"), ("momentum", "f8"), ("shock", "f8"),

@@ -8,11 +8,11 @@ __all__ = ['CHANNELS', 'CHANNEL_MARKS', 'SHOPS', 'ACT_ROW', 'ACT_ROWS', 'INTENT'
            'DEFICIT', 'NET_PLATFORM', 'TALLY_COLUMNS', 'FLOW_COLUMNS', 'PERIOD_DAYS', 'AGES', 'ENDS', 'WEEK_US', 'AT',
            'LOTS_AT', 'KEYED_AT', 'SIZES', 'PLACES', 'LIFE', 'reward_of', 'set_plan', 'earn_rate', 'compile_world',
            'intend', 'write_act', 'held_in_all', 'do_one', 'put_off', 'plan_follow_ups', 'pick_goods', 'most_in_points',
-           'greedy_points', 'do_all', 'pay_in_points', 'buy', 'count', 'digest', 'place_of_lot', 'post_lot_entry',
-           'post_entry', 'post_flows', 'post_lots', 'spend_at_visit', 'visit', 'run_errand', 'pay_plan',
-           'decide_on_plans', 'play_the_edge', 'begin_week', 'run_clocks', 'decide', 'redeemed_worth', 'pass_week',
-           'clear_mind', 'close_week', 'copy_bytes', 'copy_customer', 'begin_life', 'end_life', 'add_counts', 'live',
-           'live_block']
+           'greedy_points', 'worth_in_fen', 'do_as_decided', 'do_greedily', 'pay_in_points', 'buy', 'count', 'digest',
+           'place_of_lot', 'post_lot_entry', 'post_entry', 'post_flows', 'post_lots', 'spend_at_visit', 'visit',
+           'run_errand', 'pay_plan', 'decide_on_plans', 'play_the_edge', 'begin_week', 'run_clocks', 'decide',
+           'redeemed_worth', 'pass_week', 'clear_mind', 'close_week', 'copy_bytes', 'copy_customer', 'begin_life',
+           'end_life', 'add_counts', 'live', 'live_block']
 
 # %% ../nbs/api/33_lives.ipynb #c002
 from math import exp, log
@@ -24,7 +24,7 @@ from .behaviour import (ACTS, BASKETS, CHANNELS_LUCK, FOLLOW_UPS, GAPS, GOODS, K
                                         normal, notice_tier, order_rate, renews, uniform, visit_rate)
 from .dates import NEVER
 from .machine import DAY_US, step, tick
-from .points import PENDING, PLATFORM, REDEMPTION_ENTRY, REINSTATEMENT, RELEASE, most_on_order
+from .points import PENDING, PLATFORM, REDEMPTION_ENTRY, REINSTATEMENT, RELEASE, most_at_outlet, most_on_order
 from .population import CATEGORIES
 from .schemes import Scheme
 from .scoring import Event
@@ -159,7 +159,7 @@ def do_one(customer, rules, out, world, note, kind, amount_fen, points, currency
 
 # %% ../nbs/api/33_lives.ipynb #c017
 @compiled
-def put_off(mind, time, kind, order, amount_fen):
+def put_off(mind, time, kind, order):
     """Keep something to do later, by time."""
     if mind.n_to_do == TO_DO:
         mind.failed = 1
@@ -172,7 +172,6 @@ def put_off(mind, time, kind, order, amount_fen):
     errand.time = time
     errand.kind = kind
     errand.order = order
-    errand.amount_fen = amount_fen
     mind.n_to_do += 1
 
 # %% ../nbs/api/33_lives.ipynb #c021
@@ -183,12 +182,12 @@ def plan_follow_ups(person, mind, now, order):
     back = now + np.int64((1 + 29 * uniform(person.key, FOLLOW_UPS, n + 1)) * DAY_US)
     returned = uniform(person.key, FOLLOW_UPS, n) < person.gives_back
     if returned:
-        put_off(mind, back, RETURN, order, 0)
+        put_off(mind, back, RETURN, order)
     confirmed = now + np.int64((2 + 7 * uniform(person.key, FOLLOW_UPS, n + 3)) * DAY_US)
     if uniform(person.key, FOLLOW_UPS, n + 2) < person.confirm and not (returned and confirmed >= back):
-        put_off(mind, confirmed, CONFIRM, order, 0)
+        put_off(mind, confirmed, CONFIRM, order)
     if uniform(person.key, FOLLOW_UPS, n + 4) < person.review:
-        put_off(mind, now + np.int64((1 + 19 * uniform(person.key, FOLLOW_UPS, n + 5)) * DAY_US), REVIEW, order, 0)
+        put_off(mind, now + np.int64((1 + 19 * uniform(person.key, FOLLOW_UPS, n + 5)) * DAY_US), REVIEW, order)
 
 # %% ../nbs/api/33_lives.ipynb #c023
 @compiled
@@ -224,40 +223,44 @@ def greedy_points(customer, rules, world, note):
         return most, currency
     for currency in range(rules.n_currencies if note.kind == LOGIN else 0):
         outlet = world.outlet[currency]
-        if outlet >= 0 and customer.score.settled >= rules.currency[currency].gate[outlet]:
-            price = max(rules.currency[currency].price[outlet], 1)
-            points = max(customer.purse[currency].balance, 0) // price * price
-            if points > 0:
-                return points, currency
+        points = most_at_outlet(customer, rules, currency, outlet) if outlet >= 0 else 0
+        if points > 0:
+            return points, currency
     return 0, 0
 
-# %% ../nbs/api/33_lives.ipynb #c026
+# %% ../nbs/api/33_lives.ipynb #worth-in-fen
 @compiled
-def do_all(customer, rules, out, mind, world, diary, greedy):
-    """Do what was noted, in order: as it was decided, or as the greedy twin would, who does the same but redeems at every chance."""
+def worth_in_fen(world, currency, points):
+    """Return what points pay of an order, in fen."""
+    return np.int64(100 * points * world.value[currency] + 0.5)
+
+# %% ../nbs/api/33_lives.ipynb #do-as-decided
+@compiled
+def do_as_decided(customer, rules, out, mind, world, diary):
+    """Do what was noted, in order; an order tells the customer how many points one brings."""
     for i in range(diary.n_intents):
         note = diary.intent[i]
-        kind, fen, points, currency, outlet = note.kind, note.amount_fen, note.points, note.currency, note.outlet
-        times = 1
-        if greedy:
-            tick(customer, rules, out, note.time // DAY_US)
-            points, currency = greedy_points(customer, rules, world, note)
-            times = 0 if kind == REDEEM or kind == EXCHANGE else 2 if points > 0 else 1
-        while times > 0:
-            asks = times == 2
-            before = held_in_all(customer, rules)
-            if asks:
-                kind = REDEEM if note.kind == ORDER else EXCHANGE
-                fen, outlet = note.full_fen, world.outlet[currency]
-            elif greedy:
-                kind, outlet = note.kind, note.outlet
-                fen = note.full_fen - np.int64(100 * points * world.value[currency] + 0.5) if kind == ORDER else note.amount_fen
-            do_one(customer, rules, out, world, note, kind, fen, points if asks or not greedy else note.points, currency, outlet)
-            if kind == ORDER and not greedy:
-                mind.stamp = held_in_all(customer, rules) - before
-            times -= 1
-        if diary.wanted and not greedy:
+        before = held_in_all(customer, rules)
+        do_one(customer, rules, out, world, note, note.kind, note.amount_fen, note.points, note.currency, note.outlet)
+        if note.kind == ORDER:
+            mind.stamp = held_in_all(customer, rules) - before
+        if diary.wanted:
             write_act(diary, note)
+
+# %% ../nbs/api/33_lives.ipynb #do-greedily
+@compiled
+def do_greedily(twin, rules, out, world, diary):
+    """Do what was noted as the greedy twin would, who redeems at every chance instead of when the customer does."""
+    for i in range(diary.n_intents):
+        note = diary.intent[i]
+        if note.kind == REDEEM or note.kind == EXCHANGE:
+            continue
+        tick(twin, rules, out, note.time // DAY_US)
+        points, currency = greedy_points(twin, rules, world, note)
+        if points > 0:
+            do_one(twin, rules, out, world, note, REDEEM if note.kind == ORDER else EXCHANGE, note.full_fen, points, currency, world.outlet[currency])
+        fen = note.full_fen - worth_in_fen(world, currency, points) if note.kind == ORDER else note.amount_fen
+        do_one(twin, rules, out, world, note, note.kind, fen, note.points, note.currency, note.outlet)
 
 # %% ../nbs/api/33_lives.ipynb #c027
 @compiled
@@ -271,7 +274,7 @@ def pay_in_points(customer, rules, person, mind, b, world, diary, tally, week, n
     points = choose_points(customer, person, mind, b, rules, fen / 100, most, steps, world.worth[currency], world.earn_rate)
     if points == 0:
         return fen
-    worth = np.int64(100 * points * world.value[currency] + 0.5)
+    worth = worth_in_fen(world, currency, points)
     fen += np.int64(b.windfall_share * worth) if b.windfall_on else 0
     note = intend(diary, REDEEM, now, order)
     note.amount_fen = fen
@@ -396,10 +399,7 @@ def spend_at_visit(customer, rules, person, mind, b, world, diary, now):
     """Spend points at an outlet, if the rules allow and the customer wants to."""
     for currency in range(rules.n_currencies):
         outlet = world.outlet[currency]
-        if outlet < 0 or customer.score.settled < rules.currency[currency].gate[outlet]:
-            continue
-        price = max(rules.currency[currency].price[outlet], 1)
-        points = max(customer.purse[currency].balance, 0) // price * price
+        points = most_at_outlet(customer, rules, currency, outlet) if outlet >= 0 else 0
         if points > 0 and b.redemption_on and (mind.attends or b.attention_on == 0):
             gain = (1 - b.redemption_mental) * (points * world.worth[currency]) ** 0.88
             cost = exp(b.redemption_log_cost + b.redemption_cost_spread * person.cost_score)
@@ -477,7 +477,7 @@ def play_the_edge(customer, rules, person, mind, b, world, diary, tally, week):
         now, rest = customer.today * DAY_US, mind.to_order
         buy(customer, rules, person, mind, b, world, diary, tally, week, now)
         mind.to_order = rest
-        put_off(mind, now + (left + 3) * DAY_US, RETURN, mind.n_orders, 0)
+        put_off(mind, now + (left + 3) * DAY_US, RETURN, mind.n_orders)
 
 # %% ../nbs/api/33_lives.ipynb #c047
 WEEK_US = 7 * DAY_US
@@ -551,9 +551,9 @@ def pass_week(customer, twin, rules, out, twin_out, person, mind, b, world, seas
     now = (np.int64(world.first_day) + 7 * week) * DAY_US
     end, what = now + WEEK_US, 5
     while what > 0 and not customer.failed and not mind.failed:
-        do_all(customer, rules, out, mind, world, diary, 0)
+        do_as_decided(customer, rules, out, mind, world, diary)
         if mind.has_twin:
-            do_all(twin, rules, twin_out, mind, world, diary, 1)
+            do_greedily(twin, rules, twin_out, world, diary)
             mind.greedy += redeemed_worth(twin_out, world)
         diary.n_intents = 0
         now, what = run_clocks(customer, rules, person, mind, b, world, season, now, end)

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from .lives import ACTIVE, AT_RISK, COHORTS, COUNTS, FEES, FLOWS, GMV, HELD_FIRST, HELD_LAST, REDEEMED, STOCK, STRANDED
-from .population import BLOCK, SEGMENTS, Parameter, draw_block, list_parameters
+from .population import Parameter, list_parameters
 from .simulation import Simulation, benefit_costs, reward_cost
 from .state import ENTRIES
 
@@ -147,7 +147,6 @@ def customer_value(done: Simulation, finance: Finance) -> pd.DataFrame:
     costs = [float(currency.cost.exact / currency.value_cny.exact) for currency in scheme.currencies]
     by_order, by_week = benefit_costs(scheme)
     benefits = lives["member_orders"] * by_order + lives["member_weeks"] * by_week
-    people = [draw_block(done.setting.population, done.setting.seed, block)["segment"] for block in range(-(-len(lives) // BLOCK))]
     platform = finance.margin.value * lives["gmv_fen"] / 100 + lives["fees_fen"] / 100 - lives["spent_cny"] * (costs[0] if costs else 0) - benefits
-    return pd.DataFrame({"segment": pd.Categorical.from_codes(np.concatenate(people)[: len(lives)], SEGMENTS), "platform_cny": platform,
+    return pd.DataFrame({"segment": done.customers["segment"], "platform_cny": platform,
                          "gain_cny": lives["spent_cny"] + benefits - lives["fees_fen"] / 100})

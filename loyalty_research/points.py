@@ -7,8 +7,8 @@ __all__ = ['ACCRUAL', 'PENDING', 'RELEASE', 'REDEMPTION_ENTRY', 'EXPIRY', 'CLAWB
            'TOO_MANY_LOTS', 'TOO_MANY_LINES', 'TOO_MANY_ORDERS', 'TOO_MANY_REDEMPTIONS', 'TOO_MANY_KEYS', 'EXCHANGE',
            'NO_LOT', 'post', 'decline', 'post_without_lot', 'copy_lot', 'find_place', 'make_room', 'add_to_lot',
            'repay', 'accrue', 'pend', 'release', 'keep_part', 'take', 'owe', 'is_idle', 'expire', 'next_expiry',
-           'order_of', 'granted_on', 'keep_redemption', 'most_on_order', 'redeem', 'exchange', 'exchange_by_itself',
-           'penalise', 'transfer', 'give_back_part', 'give_back', 'claw_back']
+           'order_of', 'granted_on', 'keep_redemption', 'most_on_order', 'redeem', 'exchange', 'most_at_outlet',
+           'exchange_by_itself', 'penalise', 'transfer', 'give_back_part', 'give_back', 'claw_back']
 
 # %% ../nbs/api/11_points.ipynb #c002
 from .dates import FIRST_DAY, NEVER
@@ -360,18 +360,26 @@ def exchange(customer, rules, out, event):
         customer.purse[event.currency].active_on = customer.today
         take(customer, out, event.currency, event.points, REDEMPTION_ENTRY, outlet, -1, event.order, 0)
 
+# %% ../nbs/api/11_points.ipynb #most-at-outlet
+@compiled
+def most_at_outlet(customer, rules, currency, outlet):
+    """Return how many points an outlet other than an order can take: as many whole pieces as the balance buys, none where it is not offered or its gate is shut."""
+    rule = rules.currency[currency]
+    if rule.offered[outlet] == 0 or customer.score.settled < rule.gate[outlet]:
+        return 0
+    balance = max(customer.purse[currency].balance, 0)
+    return balance - balance % rule.price[outlet]
+
 # %% ../nbs/api/11_points.ipynb #a68344dc
 @compiled
 def exchange_by_itself(customer, rules, out):
     """Spend points on as many pieces as they buy, where an outlet is automatic and open: a full card, a grown tree."""
     for currency in range(rules.n_currencies):
-        rule = rules.currency[currency]
-        outlet = rule.automatic
-        if outlet >= 0 and rule.offered[outlet] and customer.score.settled >= rule.gate[outlet]:
-            balance = customer.purse[currency].balance
-            if balance >= rule.price[outlet]:
-                customer.purse[currency].active_on = customer.today
-                take(customer, out, currency, balance - balance % rule.price[outlet], REDEMPTION_ENTRY, outlet, -1, NULL, 0)
+        outlet = rules.currency[currency].automatic
+        points = most_at_outlet(customer, rules, currency, outlet) if outlet >= 0 else 0
+        if points > 0:
+            customer.purse[currency].active_on = customer.today
+            take(customer, out, currency, points, REDEMPTION_ENTRY, outlet, -1, NULL, 0)
 
 # %% ../nbs/api/11_points.ipynb #c035
 @compiled

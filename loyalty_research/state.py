@@ -8,10 +8,10 @@ __all__ = ['STEP_OPTIONS', 'CACHE_FOLDER', 'NULL', 'KIND', 'PER', 'WINDOWS', 'EN
            'SCORE', 'COUNTER', 'KEYED', 'LOT', 'PURSE', 'EARNING', 'LINE', 'ORDER_RECORD', 'REDEMPTION', 'CUSTOMER',
            'ENTRY_ROW', 'DECLINED_ROW', 'SCORE_ROW', 'TIER_ROW', 'FEE_ROW', 'OUTPUT', 'KEYED_START', 'TAG_CATEGORY',
            'TAG_LINE', 'TAG_ORDER', 'TAG_CAP', 'cache_folder', 'compiled', 'new_record', 'slot_of', 'find_key', 'grow',
-           'find_or_add_key', 'clear_keys', 'clear_score', 'clear_customer', 'fitted', 'least_score', 'whole', 'day_or',
-           'set_award', 'named_items', 'named_channels', 'named_shops', 'set_components', 'expiry_table',
-           'set_currency', 'settlements', 'set_calendar', 'set_ladders', 'set_boost', 'set_score_award', 'set_earning',
-           'set_entries', 'number_slots', 'compile_rules']
+           'find_or_add_key', 'clear_keys', 'clear_score', 'clear_customer', 'fitted', 'least_score', 'whole',
+           'multiple_of', 'day_or', 'set_award', 'named_items', 'named_channels', 'named_shops', 'set_components',
+           'expiry_table', 'set_currency', 'settlements', 'set_calendar', 'set_ladders', 'set_boost', 'set_score_award',
+           'set_earning', 'set_entries', 'number_slots', 'compile_rules']
 
 # %% ../nbs/api/03_state.ipynb #c002
 import hashlib
@@ -282,6 +282,13 @@ def least_score(above, from_) -> int:
 def whole(number, otherwise: int = -1) -> int:
     """Return a number of the scheme as a whole number, rounded down; `otherwise` where there is none."""
     return otherwise if number is None else floor(number.exact)
+
+# %% ../nbs/api/03_state.ipynb #multiple-of
+def multiple_of(currency, outlet: str) -> int:
+    """Return of what a redemption at an outlet is a whole multiple."""
+    if outlet == "order":
+        return whole(currency.redeem.multiple if currency.redeem else None, 1)
+    return next((whole(each.price, 1) for each in currency.outlets if each.name == outlet), 1)
 
 # %% ../nbs/api/03_state.ipynb #c035
 def day_or(date, otherwise: int) -> int:

@@ -20,7 +20,7 @@ from .events import LoyaltyError
 from .language import Currency
 from .results import sum_lots
 from .schemes import Scheme
-from .state import least_score, whole
+from .state import least_score, multiple_of, whole
 from .tiers import in_a_row
 
 # %% ../nbs/api/17_statements.ipynb #line
@@ -157,7 +157,7 @@ def gate_words(account: Account, currency: Currency, time: pd.Timestamp) -> str:
 def balance_words(account: Account, currency: Currency, refusal) -> str:
     """Return the balance that a request met, and the multiple that left a part of it."""
     balance = balance_before(account, currency.name, refusal.time, refusal.row)
-    multiple = whole(currency.redeem.multiple, 1) if refusal.kind == "redeem" else 1
+    multiple = multiple_of(currency, "order") if refusal.kind == "redeem" else 1
     return f"the balance held {balance:,}" + (f", of which the order takes multiples of {multiple:,}" if balance % multiple else "")
 
 # %% ../nbs/api/17_statements.ipynb #multiple-words
