@@ -68,7 +68,7 @@ def test_threads_pieces_and_the_size_of_the_world_change_nothing():
     one, two = (run("taobao", 4200, 6, warmup=4, threads=threads) for threads in (1, 2))
     assert_frame_equal(one.weekly, two.weekly)
     assert (one.lives == two.lives).all()
-    pieces = [lives for _, lives, _ in run_all(one.setting, 2, size=512)]
+    pieces = [lives for _, lives, *_ in run_all(one.setting, 2, size=512)]
     assert (np.concatenate(pieces) == one.lives).all()
     assert (run("taobao", 50, 6, warmup=4).lives == one.lives[:50]).all()
 
