@@ -2,8 +2,9 @@
 
 # %% auto #0
 __all__ = ['NO_CHANNEL', 'ORDER', 'REDEEM', 'CONFIRM', 'RETURN', 'REVIEW', 'EXCHANGE', 'LOGIN', 'CHECK_IN', 'HARVEST', 'WATER',
-           'PLAN_JOINED', 'PLAN_RENEWED', 'intend', 'write_act', 'held_in_all', 'do_one', 'put_off', 'take_price_off',
-           'give_benefits', 'plan_follow_ups', 'pick_goods', 'most_in_points', 'greedy_points', 'worth_in_fen',
+           'PLAN_JOINED', 'PLAN_RENEWED', 'PROFILE', 'VERIFIED', 'BOUND', 'FAMILY', 'REPUTATION', 'CREDIT', 'intend',
+           'write_act', 'held_in_all', 'do_one', 'put_off', 'open_account', 'take_price_off', 'give_benefits',
+           'plan_follow_ups', 'pick_goods', 'most_in_points', 'greedy_points', 'worth_in_fen', 'spent_by_itself',
            'do_as_decided', 'do_greedily', 'pay_in_points', 'go_shopping', 'buy', 'spend_at_visit', 'visit', 'pay_plan',
            'decide_on_plans', 'play_the_edge', 'pick_account', 'place_order', 'run_errand']
 
@@ -14,10 +15,10 @@ import numpy as np
 
 from .dates import FIRST_DAY
 from .machine import DAY_US, step, tick
-from .minds import (ACTS, BASKETS, CHANNELS_LUCK, FOLLOW_UPS, GAPS, GOODS, KINDS, SHOPS_LUCK, TO_DO, VISITS, choose_points, closeness,
+from .minds import (ACCOUNT, ACTS, BASKETS, CHANNELS_LUCK, FOLLOW_UPS, GAPS, GOODS, KINDS, SHOPS_LUCK, TO_DO, VISITS, choose_points, closeness,
                                     days_to_settlement, exponential, feel_redeemed, gap_to_tier, holds_benefit,
                                     joins, logistic, normal, plan_worth, renews, uniform)
-from .points import most_at_outlet, most_on_order
+from .points import REDEMPTION_ENTRY, most_at_outlet, most_on_order
 from .population import CATEGORIES
 from .scoring import Event
 from .state import KIND, NULL, OUTLETS, PLANS, compiled
@@ -28,6 +29,8 @@ from .world import CHANNEL_MARKS, SHOPS
 NO_CHANNEL = 5
 ORDER, REDEEM, CONFIRM, RETURN, REVIEW, EXCHANGE = (KIND[kind] for kind in ("order", "redeem", "confirm", "return", "review", "exchange"))
 LOGIN, CHECK_IN, HARVEST, WATER, PLAN_JOINED, PLAN_RENEWED = (KIND[kind] for kind in ("login", "check_in", "harvest", "water", "plan_joined", "plan_renewed"))
+PROFILE, VERIFIED, BOUND, FAMILY, REPUTATION, CREDIT = (
+    KIND[kind] for kind in ("profile_completed", "identity_verified", "account_bound", "family_bound", "reputation", "credit"))
 
 # %% ../nbs/api/36_acts.ipynb #c013
 @compiled
@@ -82,7 +85,8 @@ def do_one(customer, rules, out, world, note, kind, amount_fen, points, currency
     """Let the machine take an act, on the day of the note and with its goods."""
     day = note.time // DAY_US
     tick(customer, rules, out, day)
-    event = Event(kind, day, amount_fen, points, note.order, NULL, note.category, note.shop, world.channel[note.channel], note.virtual, currency, outlet, -1)
+    item = 0 if kind == VERIFIED else NULL  # a verification is known by its name, not as the main one
+    event = Event(kind, day, amount_fen, points, note.order, item, note.category, note.shop, world.channel[note.channel], note.virtual, currency, outlet, -1)
     step(customer, rules, out, event, note.time, 0)
 
 # %% ../nbs/api/36_acts.ipynb #c017
@@ -102,6 +106,25 @@ def put_off(mind, time, kind, order, buyer):
     errand.order = order
     errand.buyer = buyer
     mind.n_to_do += 1
+
+# %% ../nbs/api/36_acts.ipynb #open-account
+@compiled
+def open_account(person, world, diary, now):
+    """Note what a customer settles about a new account."""
+    if uniform(person.key, ACCOUNT, 0) < person.profile:
+        intend(diary, PROFILE, now, NULL)
+    if world.binds or uniform(person.key, ACCOUNT, 1) < person.bound:
+        intend(diary, BOUND, now, NULL)
+    if uniform(person.key, ACCOUNT, 2) < person.family:
+        intend(diary, FAMILY, now, NULL)
+    for i in range(world.n_identities):
+        place = world.identity[i, 0]
+        if uniform(person.key, ACCOUNT, 3 + place) < person.identity:
+            note = intend(diary, VERIFIED, now, NULL)
+            note.outlet = world.identity[i, 1]
+            note.item = len(OUTLETS) + PLANS + place
+    intend(diary, REPUTATION, now, NULL).points = person.reputation
+    intend(diary, CREDIT, now, NULL).points = person.credit
 
 # %% ../nbs/api/36_acts.ipynb #take-price-off
 @compiled
@@ -192,16 +215,30 @@ def worth_in_fen(world, currency, points):
     """Return what points pay of an order, in fen."""
     return np.int64(100 * points * world.value[currency] + 0.5)
 
+# %% ../nbs/api/36_acts.ipynb #spent-by-itself
+@compiled
+def spent_by_itself(out, first):
+    """Return the points that the entries from one on spend: those of a full card, which buys its reward at once."""
+    points = 0
+    for i in range(first, out.n_entries):
+        if out.entry[i].entry == REDEMPTION_ENTRY:
+            points -= out.entry[i].points
+    return points
+
 # %% ../nbs/api/36_acts.ipynb #do-as-decided
 @compiled
-def do_as_decided(customer, rules, out, mind, world, diary):
-    """Do what was noted, in order; an order tells the customer how many points one brings."""
+def do_as_decided(customer, rules, out, mind, b, world, diary):
+    """Do what was noted, in order; an order tells the customer how many points one brings, and a reward that it brings by itself is felt."""
     for i in range(diary.n_intents):
         note = diary.intent[i]
-        before = held_in_all(customer, rules)
+        before, first = held_in_all(customer, rules), out.n_entries
         do_one(customer, rules, out, world, note, note.kind, note.amount_fen, note.points, note.currency, note.outlet)
         if note.kind == ORDER:
-            mind.stamp = held_in_all(customer, rules) - before
+            spent = spent_by_itself(out, first)
+            mind.stamp = held_in_all(customer, rules) - before + spent
+            if spent > 0:
+                mind.n_tempted += 1
+                feel_redeemed(mind, b)
         if diary.wanted:
             write_act(diary, note)
 

@@ -8,7 +8,7 @@ __all__ = ['WEEK_US', 'HOME', 'AT', 'LOTS_AT', 'KEYED_AT', 'SIZES', 'PLACES', 'L
 # %% ../nbs/api/37_lives.ipynb #c002
 import numpy as np
 
-from .acts import run_errand, visit, place_order, do_as_decided, do_greedily, decide_on_plans, play_the_edge, give_benefits
+from .acts import run_errand, visit, place_order, do_as_decided, do_greedily, decide_on_plans, play_the_edge, give_benefits, open_account
 from .machine import DAY_US, tick
 from .minds import GAPS, LEAVING, VISITS, attend, exponential, fade, get_push, leave_rate, notice_tier, order_rate, visit_rate
 from .points import REDEMPTION_ENTRY, REINSTATEMENT
@@ -89,7 +89,7 @@ def pass_week(customers, twins, rules, out, twin_out, people, minds, me, b, worl
     now = (np.int64(world.first_day) + 7 * week) * DAY_US
     end, what, last_week = now + WEEK_US, 5, week == len(seasons) - 1
     while what > 0 and not customer.failed and not mind.failed:
-        do_as_decided(customer, rules, out, mind, world, diary)
+        do_as_decided(customer, rules, out, mind, b, world, diary)
         if mind.has_twin:
             do_greedily(twins[me], rules, twin_out, world, diary)
             mind.greedy += redeemed_worth(twin_out, world)
@@ -231,6 +231,8 @@ def add_counts(life, counts, sign):
 def live_week(customers, twins, rules, out, twin_out, copies, people, minds, me, b, world, seasons, diary, tally, lives, week, measured):
     """Let one customer of a household live through a week."""
     customer, mind, life = customers[me], minds[me], lives[me]
+    if week == 0:
+        open_account(people[me], world, diary, customer.today * DAY_US)
     if week == measured:
         begin_life(life, customer, rules, mind, world, tally)
     if week >= measured and 7 * week % PERIOD_DAYS == 0:

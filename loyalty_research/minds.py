@@ -2,12 +2,12 @@
 
 # %% auto #0
 __all__ = ['GAPS', 'BASKETS', 'GOODS', 'SHOPS_LUCK', 'CHANNELS_LUCK', 'KINDS', 'CHOICES', 'ATTEND', 'LEAVING', 'VISITS', 'ACTS',
-           'JOINS', 'RENEWALS', 'FOLLOW_UPS', 'PUSHES', 'TO_DO', 'WEEK_DAYS', 'MONTH_DAYS', 'ERRAND', 'MIND', 'uniform',
-           'exponential', 'normal', 'logistic', 'belief', 'stake_of', 'progress_to', 'goal_gradient', 'basket_of',
-           'place_between', 'look_ahead', 'pull_of_reward', 'gap_to_tier', 'days_to_settlement', 'pull_of_tier',
-           'closeness', 'use_of_plan', 'own_share', 'order_rate', 'leave_rate', 'visit_rate', 'notice_tier', 'fade',
-           'get_push', 'soonest_end', 'hurries', 'attend', 'utility', 'choose_points', 'feel_redeemed', 'holds_benefit',
-           'plan_worth', 'net_benefit', 'joins', 'renews']
+           'JOINS', 'RENEWALS', 'FOLLOW_UPS', 'PUSHES', 'ACCOUNT', 'TO_DO', 'WEEK_DAYS', 'MONTH_DAYS', 'ERRAND', 'MIND',
+           'uniform', 'exponential', 'normal', 'logistic', 'belief', 'stake_of', 'progress_to', 'goal_gradient',
+           'basket_of', 'place_between', 'look_ahead', 'pull_of_reward', 'gap_to_tier', 'days_to_settlement',
+           'pull_of_tier', 'closeness', 'use_of_plan', 'own_share', 'order_rate', 'leave_rate', 'visit_rate',
+           'notice_tier', 'fade', 'get_push', 'soonest_end', 'hurries', 'attend', 'utility', 'choose_points',
+           'feel_redeemed', 'holds_benefit', 'plan_worth', 'net_benefit', 'joins', 'renews']
 
 # %% ../nbs/api/34_minds.ipynb #c002
 from math import exp, log, sqrt
@@ -20,7 +20,7 @@ from .state import compiled
 from .world import AHEAD_RATES, AHEAD_REWARDS, AHEAD_STEPS, BENEFITS
 
 # %% ../nbs/api/34_minds.ipynb #c033
-GAPS, BASKETS, GOODS, SHOPS_LUCK, CHANNELS_LUCK, KINDS, CHOICES, ATTEND, LEAVING, VISITS, ACTS, JOINS, RENEWALS, FOLLOW_UPS, PUSHES = range(15)
+GAPS, BASKETS, GOODS, SHOPS_LUCK, CHANNELS_LUCK, KINDS, CHOICES, ATTEND, LEAVING, VISITS, ACTS, JOINS, RENEWALS, FOLLOW_UPS, PUSHES, ACCOUNT = range(16)
 
 
 @compiled

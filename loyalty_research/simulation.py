@@ -20,7 +20,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from tqdm.auto import tqdm
 
-from .acts import EXCHANGE, ORDER, PLAN_JOINED, PLAN_RENEWED, REDEEM
+from .acts import CREDIT, EXCHANGE, ORDER, PLAN_JOINED, PLAN_RENEWED, REDEEM, REPUTATION, VERIFIED
 from .behaviour import Behaviour, compile_behaviour
 from .dates import FIRST_DAY, LAST_DAY
 from .events import EVENT_KINDS, EventError, SimulationError
@@ -32,10 +32,10 @@ from .population import BLOCK, CATEGORIES, SEGMENTS, Population, draw_block, sea
 from .replay import find_seats
 from .results import Rows, instant
 from .schemes import Scheme, load_scheme
-from .state import CURRENCIES, CUSTOMER, ENTRIES, ENTRY_ROW, NULL, OUTLETS, OUTPUT, TIERS, compile_rules, new_record
+from .state import CURRENCIES, CUSTOMER, ENTRIES, ENTRY_ROW, NULL, OUTLETS, OUTPUT, PLANS, TIERS, compile_rules, new_record
 from .tallies import (ACT_ROW, ACTIVE, AGES, CHURNED, DEFICIT, DIARY, ENDS, FEES, FLOW_COLUMNS, NET_PLATFORM, ORDERS, SCORE_NOTE, SPEND, STOCK,
                                       TALLY_COLUMNS, USES, digest)
-from .world import CHANNELS, SHOPS, compile_benefits, compile_world
+from .world import CHANNELS, IDENTITIES, SHOPS, compile_benefits, compile_world
 
 # %% ../nbs/api/38_simulation.ipynb #c004
 RUNOFF_DAYS = 1826  # 60 months
@@ -275,9 +275,10 @@ class Simulation:
 # %% ../nbs/api/38_simulation.ipynb #c015
 def acts_table(acts: np.ndarray, scheme: Scheme) -> pa.Table:
     """Return acts as a table of events, without event_id."""
-    items = [*OUTLETS, *(plan.name for plan in scheme.plans)]
+    plans = [plan.name for plan in scheme.plans]
+    items = [*OUTLETS, *plans, *("" for _ in range(PLANS - len(plans))), *IDENTITIES]
     kind, order_kinds = acts["kind"], np.isin(acts["kind"], (ORDER,))
-    spends = np.isin(kind, (REDEEM, EXCHANGE))
+    spends, levels = np.isin(kind, (REDEEM, EXCHANGE)), np.isin(kind, (REPUTATION, CREDIT))
     paid = order_kinds | np.isin(kind, (REDEEM, PLAN_JOINED, PLAN_RENEWED))
     outlet = (acts["item"] < 0) | (acts["item"] == OUTLETS.index("exchange"))
 
@@ -291,7 +292,7 @@ def acts_table(acts: np.ndarray, scheme: Scheme) -> pa.Table:
         "shop": words(acts["shop"], [f"s{n:03d}" for n in range(SHOPS)], order_kinds),
         "channel": words(np.minimum(acts["channel"], 4), list(CHANNELS[:5]), order_kinds & (acts["channel"] < 5)), "virtual": pa.array(acts["virtual"] > 0),
         "currency": words(acts["currency"], [currency.name for currency in scheme.currencies] or [""], spends),
-        "points": pa.array(acts["points"], mask=~spends)})
+        "points": pa.array(acts["points"], mask=~(spends | levels))})
 
 # %% ../nbs/api/38_simulation.ipynb #c016
 def number_events(table: pa.Table, first: int = 1) -> pa.Table:
