@@ -351,7 +351,7 @@ MIND = np.dtype([
 WORLD = np.dtype([
     ("first_day", "i4"), ("measured_from", "i4"), ("measured_to", "i4"), ("last_day", "i4"), ("value", "f8", (CURRENCIES,)), ("worth", "f8", (CURRENCIES,)), ("target", "i8", (CURRENCIES,)), ("outlet", "i4", (CURRENCIES,)),
     ("plan_months", "i4", (PLANS,)), ("plan_order", "f8", (PLANS,)), ("plan_year", "f8", (PLANS,)), ("plan_rate", "f8", (PLANS,)),
-    ("earns_visit", "i4"), ("twins", "i4"), ("earn_rate", "f8"), ("channel", "i8", (6,))], align=True)
+    ("earns_visit", "i4"), ("binds", "i4"), ("twins", "i4"), ("earn_rate", "f8"), ("channel", "i8", (6,))], align=True)
 
 # %% ../nbs/api/32_behaviour.ipynb #c039
 @compiled

@@ -3,16 +3,16 @@
 # %% auto #0
 __all__ = ['CHANNELS', 'CHANNEL_MARKS', 'SHOPS', 'ACT_ROW', 'ACT_ROWS', 'INTENT', 'DIARY', 'NO_CHANNEL', 'ORDER', 'REDEEM',
            'CONFIRM', 'RETURN', 'REVIEW', 'EXCHANGE', 'LOGIN', 'CHECK_IN', 'HARVEST', 'WATER', 'PLAN_JOINED',
-           'PLAN_RENEWED', 'ORDERS', 'SPEND', 'GMV', 'CHURNED', 'ACTIVE', 'FEES', 'MEMBERS', 'MEMBER_ORDERS', 'FLOWS',
-           'COUNTS', 'BY_TIER', 'COHORTS', 'AT_RISK', 'REDEEMED', 'HELD_FIRST', 'HELD_LAST', 'STRANDED', 'STOCK',
-           'DEFICIT', 'NET_PLATFORM', 'TALLY_COLUMNS', 'FLOW_COLUMNS', 'PERIOD_DAYS', 'AGES', 'ENDS', 'WEEK_US', 'AT',
-           'LOTS_AT', 'KEYED_AT', 'SIZES', 'PLACES', 'LIFE', 'reward_of', 'set_plan', 'earn_rate', 'compile_world',
-           'intend', 'write_act', 'held_in_all', 'do_one', 'put_off', 'plan_follow_ups', 'pick_goods', 'most_in_points',
-           'greedy_points', 'worth_in_fen', 'do_as_decided', 'do_greedily', 'pay_in_points', 'buy', 'count', 'digest',
-           'place_of_lot', 'post_lot_entry', 'post_entry', 'post_flows', 'post_lots', 'spend_at_visit', 'visit',
-           'run_errand', 'pay_plan', 'decide_on_plans', 'play_the_edge', 'begin_week', 'run_clocks', 'decide',
-           'redeemed_worth', 'pass_week', 'clear_mind', 'close_week', 'copy_bytes', 'copy_customer', 'begin_life',
-           'end_life', 'add_counts', 'live', 'live_block']
+           'PLAN_RENEWED', 'BOUND', 'ORDERS', 'SPEND', 'GMV', 'CHURNED', 'ACTIVE', 'FEES', 'MEMBERS', 'MEMBER_ORDERS',
+           'FLOWS', 'COUNTS', 'BY_TIER', 'COHORTS', 'AT_RISK', 'REDEEMED', 'HELD_FIRST', 'HELD_LAST', 'STRANDED',
+           'STOCK', 'DEFICIT', 'NET_PLATFORM', 'TALLY_COLUMNS', 'FLOW_COLUMNS', 'PERIOD_DAYS', 'AGES', 'ENDS',
+           'WEEK_US', 'AT', 'LOTS_AT', 'KEYED_AT', 'SIZES', 'PLACES', 'LIFE', 'reward_of', 'set_plan', 'earn_rate',
+           'compile_world', 'intend', 'write_act', 'held_in_all', 'do_one', 'put_off', 'plan_follow_ups', 'pick_goods',
+           'most_in_points', 'greedy_points', 'worth_in_fen', 'spent_by_itself', 'do_as_decided', 'do_greedily',
+           'pay_in_points', 'buy', 'count', 'digest', 'place_of_lot', 'post_lot_entry', 'post_entry', 'post_flows',
+           'post_lots', 'spend_at_visit', 'visit', 'run_errand', 'pay_plan', 'decide_on_plans', 'play_the_edge',
+           'begin_week', 'run_clocks', 'decide', 'redeemed_worth', 'pass_week', 'clear_mind', 'close_week',
+           'copy_bytes', 'copy_customer', 'begin_life', 'end_life', 'add_counts', 'live', 'live_block']
 
 # %% ../nbs/api/33_lives.ipynb #c002
 from math import exp, log
@@ -82,6 +82,7 @@ def compile_world(scheme: Scheme, behaviour: Behaviour, days: tuple[int, int, in
     world["earn_rate"] = earn_rate(scheme)
     acts = {kind for currency in scheme.currencies for rule in currency.earn for kind in rule.on}
     world["earns_visit"] = bool(acts & {"login", "check_in", "harvest", "water"})
+    world["binds"] = "account_bound" in acts
     bits = {channel: 1 << number for channel, number in named_channels(scheme).items()}
     first = bits[scheme.score.channels[0]] if scheme.score and scheme.score.channels else 0
     world["channel"] = [first if channel is None else bits.get(channel, 0) for channel in CHANNELS]
@@ -99,7 +100,8 @@ DIARY = np.dtype([("n", "i8"), ("wanted", "i4"), ("full", "i4"), ("customer", "i
                   ("act", ACT_ROW, (ACT_ROWS,))], align=True)
 NO_CHANNEL = 5
 ORDER, REDEEM, CONFIRM, RETURN, REVIEW, EXCHANGE = (KIND[kind] for kind in ("order", "redeem", "confirm", "return", "review", "exchange"))
-LOGIN, CHECK_IN, HARVEST, WATER, PLAN_JOINED, PLAN_RENEWED = (KIND[kind] for kind in ("login", "check_in", "harvest", "water", "plan_joined", "plan_renewed"))
+LOGIN, CHECK_IN, HARVEST, WATER, PLAN_JOINED, PLAN_RENEWED, BOUND = (
+    KIND[kind] for kind in ("login", "check_in", "harvest", "water", "plan_joined", "plan_renewed", "account_bound"))
 
 # %% ../nbs/api/33_lives.ipynb #c013
 @compiled
@@ -234,16 +236,30 @@ def worth_in_fen(world, currency, points):
     """Return what points pay of an order, in fen."""
     return np.int64(100 * points * world.value[currency] + 0.5)
 
+# %% ../nbs/api/33_lives.ipynb #spent-by-itself
+@compiled
+def spent_by_itself(out, first):
+    """Return the points that the entries from one on spend: those of a full card, which buys its reward at once."""
+    points = 0
+    for i in range(first, out.n_entries):
+        if out.entry[i].entry == REDEMPTION_ENTRY:
+            points -= out.entry[i].points
+    return points
+
 # %% ../nbs/api/33_lives.ipynb #do-as-decided
 @compiled
-def do_as_decided(customer, rules, out, mind, world, diary):
-    """Do what was noted, in order; an order tells the customer how many points one brings."""
+def do_as_decided(customer, rules, out, mind, b, world, diary):
+    """Do what was noted, in order; an order tells the customer how many points one brings, and a reward that it brings by itself is felt."""
     for i in range(diary.n_intents):
         note = diary.intent[i]
-        before = held_in_all(customer, rules)
+        before, first = held_in_all(customer, rules), out.n_entries
         do_one(customer, rules, out, world, note, note.kind, note.amount_fen, note.points, note.currency, note.outlet)
         if note.kind == ORDER:
-            mind.stamp = held_in_all(customer, rules) - before
+            spent = spent_by_itself(out, first)
+            mind.stamp = held_in_all(customer, rules) - before + spent
+            if spent > 0:
+                mind.n_tempted += 1
+                feel_redeemed(mind, b)
         if diary.wanted:
             write_act(diary, note)
 
@@ -551,7 +567,7 @@ def pass_week(customer, twin, rules, out, twin_out, person, mind, b, world, seas
     now = (np.int64(world.first_day) + 7 * week) * DAY_US
     end, what = now + WEEK_US, 5
     while what > 0 and not customer.failed and not mind.failed:
-        do_as_decided(customer, rules, out, mind, world, diary)
+        do_as_decided(customer, rules, out, mind, b, world, diary)
         if mind.has_twin:
             do_greedily(twin, rules, twin_out, world, diary)
             mind.greedy += redeemed_worth(twin_out, world)
@@ -669,6 +685,8 @@ def live(customer, twin, rules, out, twin_out, copies, person, mind, b, world, s
     clear_mind(mind, person, world)
     customer.today = world.first_day
     life.left_in = -1
+    if world.binds:
+        intend(diary, BOUND, customer.today * DAY_US, NULL)
     for week in range(len(season)):
         if week == measured:
             begin_life(life, customer, rules, mind, world, tally)
