@@ -25,6 +25,7 @@ _EXPOSED = {
     "simulation": "simulate Simulation",
     "outcomes": "Finance",
     "comparison": "compare Comparison",
+    "sensitivity": "pose tornado screen sobol_indices robust Robustness",
 }
 _HOMES = {name: module for module, names in _EXPOSED.items() for name in names.split()}
 
