@@ -262,11 +262,11 @@ def card_and_rival(behaviour: Behaviour, seed: int, n: int) -> dict[str, float]:
     card, holder = load_programme("supermarket_card"), behaviour.without("joining")
     worlds = ((card, 0), (card, 1), (load_scheme("none"), 0))
     alone, against, without = (play(scheme, MARKET, with_rival(holder, scheme=same), n=n, weeks=104, seed=seed) for scheme, same in worlds)
-    lift = [ratio(alone.weekly["orders"][weeks].sum(), without.weekly["orders"][weeks].sum()) - 1 for weeks in (slice(0, 26), slice(39, 65))]
+    lift = [float(ratio(alone.weekly["orders"][weeks].sum(), without.weekly["orders"][weeks].sum()) - 1) for weeks in (slice(0, 26), slice(39, 65))]
     lost = lift[0] - lift[1]
     return {"F051": life_weeks(alone) - max(life_weeks(without), life_weeks(against)), "F052": lost if lift[0] > 0 else -abs(lost)}
 
-# %% ../nbs/api/54_reenacted_members.ipynb #c056
+# %% ../nbs/api/54_reenacted_members.ipynb #c057
 def casual_and_loyal(behaviour: Behaviour, seed: int, n: int) -> dict[str, float]:
     """Return what the card brings from a customer of the lighter half less the same of the heavier half (F111)."""
     card, margin, holder = load_programme("supermarket_card"), Finance().margin.value, behaviour.without("joining")
@@ -278,7 +278,7 @@ def casual_and_loyal(behaviour: Behaviour, seed: int, n: int) -> dict[str, float
     lighter = usual < np.median(usual)
     return {"F111": float(net[lighter].mean() - net[~lighter].mean())}
 
-# %% ../nbs/api/54_reenacted_members.ipynb #c059
+# %% ../nbs/api/54_reenacted_members.ipynb #c060
 CLUB = plain_people({"rate_mean": 0.8, "basket_mean": 40, "basket_spread": 0.79, "basket_corr": 0.5, "basket_noise": 0.5, "leave_mean": 0.002})
 MONTH = 365 / 12
 
@@ -292,7 +292,7 @@ def club(behaviour: Behaviour, seed: int, n: int) -> dict[str, float]:
     lost = [(orders[third < 2, 0:3].sum() - orders[third < 2, 9:12].sum()) / 3 / (third < 2).sum() for orders, _ in tables]
     return {"F043": float(np.minimum(light, moderate) - abs(heavy)), "F046": float(lost[0] - lost[1])}
 
-# %% ../nbs/api/54_reenacted_members.ipynb #c063
+# %% ../nbs/api/54_reenacted_members.ipynb #c064
 FLYERS = plain_people({"rate_mean": 0.25, "basket_mean": 400, "basket_spread": 0.3, "basket_noise": 0.5, "leave_mean": 0.0005})
 
 
@@ -300,17 +300,17 @@ def edges_of(scheme: Scheme) -> np.ndarray:
     """Return the edges of the tiers above the first, ascending."""
     return np.array([float(tier.edge.exact) for tier in scheme.tiers if tier.edge])
 
-# %% ../nbs/api/54_reenacted_members.ipynb #c064
+# %% ../nbs/api/54_reenacted_members.ipynb #c065
 def within(values: np.ndarray, customer: np.ndarray) -> np.ndarray:
     """Return values less the mean of their customer."""
     return values - (np.bincount(customer, values) / np.maximum(np.bincount(customer), 1))[customer]
 
-# %% ../nbs/api/54_reenacted_members.ipynb #c065
+# %% ../nbs/api/54_reenacted_members.ipynb #c066
 def curvature(x: np.ndarray, y: np.ndarray, customer: np.ndarray) -> float:
     """Return the coefficient of x squared in a regression of y on x and its square with customer effects."""
     return float(np.linalg.lstsq(np.column_stack([within(x, customer), within(x**2, customer)]), within(y, customer), rcond=None)[0][1])
 
-# %% ../nbs/api/54_reenacted_members.ipynb #c067
+# %% ../nbs/api/54_reenacted_members.ipynb #c068
 def pace_of_status(behaviour: Behaviour, seed: int, n: int) -> dict[str, float]:
     """Return minus the second-order coefficient of pace on the log rate (F061)."""
     airline = load_programme("airline")
@@ -323,7 +323,7 @@ def pace_of_status(behaviour: Behaviour, seed: int, n: int) -> dict[str, float]:
     customer = np.repeat(np.arange(n), 11).reshape(n, 11)
     return {"F061": -curvature(np.minimum(pace, 3)[asked], np.log(1 + orders[:, 1:])[asked], customer[asked])}
 
-# %% ../nbs/api/54_reenacted_members.ipynb #c069
+# %% ../nbs/api/54_reenacted_members.ipynb #c070
 REACH, BANDWIDTH = 0.2, 0.4
 
 
@@ -336,7 +336,7 @@ def jump_at_zero(x: np.ndarray, y: np.ndarray, bandwidth: float) -> float:
     sides = np.column_stack([np.ones_like(x), above, x, x * above]) * weight[:, None]
     return float(np.linalg.lstsq(sides, y * weight, rcond=None)[0][1])
 
-# %% ../nbs/api/54_reenacted_members.ipynb #c071
+# %% ../nbs/api/54_reenacted_members.ipynb #c072
 def rise_below_edge(orders: np.ndarray, money: np.ndarray, edges: np.ndarray) -> float:
     """Return the log rate of month 12 less that of months 1 to 11, of those who begin it a little below an edge."""
     score = money[:, :11].sum(axis=1)
@@ -344,27 +344,27 @@ def rise_below_edge(orders: np.ndarray, money: np.ndarray, edges: np.ndarray) ->
     below = (gap > 0) & (gap < REACH)
     return log_ratio(orders[below, 11].sum(), orders[below, :11].sum() / 11)
 
-# %% ../nbs/api/54_reenacted_members.ipynb #c072
+# %% ../nbs/api/54_reenacted_members.ipynb #c073
 def jump_at_edge(orders: np.ndarray, money: np.ndarray, edges: np.ndarray) -> float:
     """Return the jump of orders a week in the half year after, at the edge that is nearest to the score of the year."""
     score = money[:, :12].sum(axis=1)
     nearest = edges[np.abs(np.log(np.maximum(score, 1))[:, None] - np.log(edges)).argmin(axis=1)]
     return jump_at_zero(score / nearest - 1, orders[:, 12] / 26, BANDWIDTH)
 
-# %% ../nbs/api/54_reenacted_members.ipynb #c073
+# %% ../nbs/api/54_reenacted_members.ipynb #c074
 def flights(behaviour: Behaviour, seed: int, n: int) -> tuple[np.ndarray, np.ndarray]:
     """Return orders and money of the twelve months of the first year and of the half year after it, (n, 13) each."""
     log = play_log(load_programme("airline"), FLYERS, behaviour, n=n, weeks=79, seed=seed)
     return by_period(log, n, [*np.arange(13) * MONTH, 365 + 182])
 
-# %% ../nbs/api/54_reenacted_members.ipynb #c074
+# %% ../nbs/api/54_reenacted_members.ipynb #c075
 def last_month(behaviour: Behaviour, seed: int, n: int) -> dict[str, float]:
     """Return the smaller of the rise before the deadline and the jump after it (F062)."""
     orders, money = flights(behaviour, seed, n)
     edges = edges_of(load_programme("airline"))
     return {"F062": float(np.minimum(rise_below_edge(orders, money, edges), jump_at_edge(orders, money, edges)))}
 
-# %% ../nbs/api/54_reenacted_members.ipynb #c078
+# %% ../nbs/api/54_reenacted_members.ipynb #c079
 CLIENTS = plain_people({"rate_mean": 0.35, "basket_mean": 120, "leave_mean": 0.002})
 MONTHS = 30
 
@@ -374,7 +374,7 @@ def month_edges(start: str, months: int) -> np.ndarray:
     first = (np.datetime64(start, "M") + np.arange(months + 1)).astype("datetime64[D]")
     return (first - first[0]).astype(int)
 
-# %% ../nbs/api/54_reenacted_members.ipynb #c079
+# %% ../nbs/api/54_reenacted_members.ipynb #c080
 def settlements(orders: np.ndarray, money: np.ndarray, edges: np.ndarray) -> pd.DataFrame:
     """Return clients who paid in the last three months, a row a client and first of a month: ``tier`` now, ``was`` a month before, ``score``, ``later`` (half a year)."""
     total = np.column_stack([np.zeros(len(money)), money.cumsum(axis=1)])
@@ -386,7 +386,7 @@ def settlements(orders: np.ndarray, money: np.ndarray, edges: np.ndarray) -> pd.
                                    "later": total[:, month + 6] - total[:, month]})[orders[:, month - 3:month].sum(axis=1) > 0])
     return pd.concat(parts, ignore_index=True)
 
-# %% ../nbs/api/54_reenacted_members.ipynb #c080
+# %% ../nbs/api/54_reenacted_members.ipynb #c081
 def cost_of_demotion(rows: pd.DataFrame) -> float:
     """Return the money of the demoted in the half year after, less that of those at the same score in the same tier who kept it; CNY a client."""
     down = (rows["was"] > rows["tier"]).to_numpy()
@@ -394,7 +394,7 @@ def cost_of_demotion(rows: pd.DataFrame) -> float:
     later = rows["later"].to_numpy()
     return ratio(weight[down] @ later[down], weight[down].sum()) - ratio(weight[~down] @ later[~down], weight[~down].sum())
 
-# %% ../nbs/api/54_reenacted_members.ipynb #c081
+# %% ../nbs/api/54_reenacted_members.ipynb #c082
 def demotion(behaviour: Behaviour, seed: int, n: int) -> dict[str, float]:
     """Return the cost of a demotion from the top tier less that from lower ones, in margin; positive where one of them is no cost (F116)."""
     bank = load_programme("bank_tiers")
@@ -404,9 +404,9 @@ def demotion(behaviour: Behaviour, seed: int, n: int) -> dict[str, float]:
     kept = rows["was"] == rows["tier"]
     top, lower = (Finance().margin.value * cost_of_demotion(rows[kept | ((rows["was"] > rows["tier"]) & asked)])
                   for asked in (rows["was"] == len(edges), rows["was"] < len(edges)))
-    return {"F116": top - lower if np.maximum(top, lower) < 0 else abs(top - lower)}
+    return {"F116": float(top - lower if np.maximum(top, lower) < 0 else abs(top - lower))}
 
-# %% ../nbs/api/54_reenacted_members.ipynb #c084
+# %% ../nbs/api/54_reenacted_members.ipynb #c085
 NOT_TRIED: dict[str, str] = {}
 MEMBER_STUDIES = tuple(Reenactment(cluster=cluster, facts=facts, n=n, measure=measure) for cluster, facts, n, measure in (
     ("gopalakrishnan2021", ("F053",), 5500, salon_lift), ("gopalakrishnan2021_b", ("F054", "F055", "F115"), 5500, salon_parts),
