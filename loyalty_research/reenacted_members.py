@@ -5,11 +5,12 @@ __all__ = ['PLAIN', 'ORDER', 'PLAN_JOINED', 'PLAN_RENEWED', 'PIECE_ACTS', 'BUSY'
            'BEFORE', 'AFTER', 'PRIME', 'YEAR', 'CUSTOMERS_A_MEMBER', 'LIKELY', 'MOST_LIKELY', 'SURVEYS', 'MARKET',
            'CLUB', 'MONTH', 'FLYERS', 'REACH', 'BANDWIDTH', 'CLIENTS', 'MONTHS', 'NOT_TRIED', 'MEMBER_STUDIES',
            'plain_people', 'persons', 'play', 'play_log', 'by_period', 'log_ratio', 'match_weights', 'five_years',
-           'salon_lift', 'salon_parts', 'first_joined', 'history_cell', 'members_and_others', 'paid_plan', 'with_base',
-           'ended_terms', 'prime_terms', 'share_renewed', 'survey', 'renewals_2016', 'renewals_2020_21', 'fee_rise',
-           'sorting', 'with_rival', 'naive_over_corrected', 'life_weeks', 'card_and_rival', 'casual_and_loyal', 'club',
-           'edges_of', 'within', 'curvature', 'pace_of_status', 'jump_at_zero', 'last_month', 'month_edges',
-           'settlements', 'cost_of_demotion', 'demotion']
+           'salon_lift', 'salon_parts', 'first_joined', 'history_cell', 'members_and_others', 'rise_of_money',
+           'paid_plan', 'with_base', 'ended_terms', 'prime_terms', 'share_renewed', 'survey', 'renewals_2016',
+           'renewals_2020_21', 'fee_rise', 'sorting', 'with_rival', 'naive_over_corrected', 'life_weeks',
+           'card_and_rival', 'casual_and_loyal', 'club', 'edges_of', 'within', 'curvature', 'pace_of_status',
+           'jump_at_zero', 'rise_below_edge', 'jump_at_edge', 'flights', 'last_month', 'month_edges', 'settlements',
+           'cost_of_demotion', 'demotion']
 
 # %% ../nbs/api/54_reenacted_members.ipynb #c002
 from dataclasses import replace
@@ -146,15 +147,20 @@ def members_and_others(log: pd.DataFrame, n: int) -> np.ndarray:
     return sums
 
 # %% ../nbs/api/54_reenacted_members.ipynb #c026
+def rise_of_money(sums: np.ndarray) -> float:
+    """Return the rise of money of joiners less that of matched others (difference in differences), CNY in four weeks, all joiners together."""
+    return float((sums[0, 1, 1] - sums[0, 1, 0]) - (sums[1, 1, 1] - sums[1, 1, 0]))
+
+# %% ../nbs/api/54_reenacted_members.ipynb #c027
 def paid_plan(behaviour: Behaviour, seed: int, n: int) -> dict[str, float]:
     """Return the share of the rise of money that goes without payment depreciation (F064), and the smaller of the rise of orders and the fall of the basket (F066)."""
     worlds = (behaviour, behaviour if behaviour.plan_use is None else behaviour.with_values({"plan_use.sunk": 0}))
     with_sunk, without = (members_and_others(play_log(load_programme("beauty_plan"), BEAUTY, each, n=n, weeks=104, seed=seed), n) for each in worlds)
-    rise, rise_without = (float(np.diff(each[:, 1]).ravel() @ [1, -1]) for each in (with_sunk, without))
+    rise, rise_without = rise_of_money(with_sunk), rise_of_money(without)
     orders, money = (log_ratio(*with_sunk[0, k, ::-1]) - log_ratio(*with_sunk[1, k, ::-1]) for k in (0, 1))
     return {"F064": 1 - rise_without / rise if rise > 0 else float("nan"), "F066": float(np.minimum(orders, orders - money))}
 
-# %% ../nbs/api/54_reenacted_members.ipynb #c029
+# %% ../nbs/api/54_reenacted_members.ipynb #c032
 PRIME = plain_people({"rate_mean": 0.35, "leave_mean": 0.0005, "leave_shape": 0.3})
 YEAR, CUSTOMERS_A_MEMBER = 365, 2
 LIKELY, MOST_LIKELY = -4, -2
@@ -164,7 +170,7 @@ def with_base(behaviour: Behaviour, base: float) -> Behaviour:
     """Return the behaviour with a base of joining that belongs to the design of a study."""
     return behaviour if behaviour.joining is None else behaviour.with_values({"joining.base": base})
 
-# %% ../nbs/api/54_reenacted_members.ipynb #c030
+# %% ../nbs/api/54_reenacted_members.ipynb #c033
 def ended_terms(log: pd.DataFrame, until: float) -> pd.DataFrame:
     """Return the terms that ended and were decided on by a day: ``customer, ended`` (day), ``number`` (1 the first after joining), ``renewed``."""
     paid = log[np.isin(log["kind"].to_numpy(), (PLAN_JOINED, PLAN_RENEWED))].sort_values(["customer", "day"], kind="stable").reset_index(drop=True)
@@ -173,7 +179,7 @@ def ended_terms(log: pd.DataFrame, until: float) -> pd.DataFrame:
     terms = pd.DataFrame({"customer": paid["customer"], "ended": paid["day"] + YEAR, "number": paid.groupby(membership).cumcount() + 1, "renewed": renewed})
     return terms[terms["ended"] <= until - 7].reset_index(drop=True)
 
-# %% ../nbs/api/54_reenacted_members.ipynb #c032
+# %% ../nbs/api/54_reenacted_members.ipynb #c035
 def prime_terms(scheme: Scheme, behaviour: Behaviour, seed: int, n: int, dates: tuple[str, str, str]) -> pd.DataFrame:
     """Return the terms of members that ended between a fee and a survey; `dates` are the start of the base, the fee's and the survey's."""
     start, fee, survey = (np.datetime64(each, "D") for each in dates)
@@ -182,12 +188,12 @@ def prime_terms(scheme: Scheme, behaviour: Behaviour, seed: int, n: int, dates: 
     terms = ended_terms(log, 7 * weeks)
     return terms[terms["ended"] >= (fee - start).astype(int)]
 
-# %% ../nbs/api/54_reenacted_members.ipynb #c033
+# %% ../nbs/api/54_reenacted_members.ipynb #c036
 def share_renewed(terms: pd.DataFrame, n: int) -> float:
     """Return the share of the first n terms that was renewed; NaN without terms."""
     return float(terms["renewed"].iloc[:n].mean()) if len(terms) else float("nan")
 
-# %% ../nbs/api/54_reenacted_members.ipynb #c034
+# %% ../nbs/api/54_reenacted_members.ipynb #c037
 SURVEYS = {2016: ("2013-06-30", "2014-03-01", "2016-06-30"), 2020: ("2017-03-31", "2018-05-11", "2020-03-31"), 2021: ("2018-03-31", "2018-05-11", "2021-03-31")}
 
 
@@ -197,17 +203,17 @@ def survey(behaviour: Behaviour, seed: int, n: int, year: int) -> tuple[float, f
     first = terms["number"] == 1
     return share_renewed(terms[first], n), share_renewed(terms[~first], n)
 
-# %% ../nbs/api/54_reenacted_members.ipynb #c035
+# %% ../nbs/api/54_reenacted_members.ipynb #c038
 def renewals_2016(behaviour: Behaviour, seed: int, n: int) -> dict[str, float]:
     """Return the renewals of the survey of 2016."""
     return dict(zip(("F112a", "F112b"), survey(behaviour, seed, n, 2016), strict=True))
 
-# %% ../nbs/api/54_reenacted_members.ipynb #c036
+# %% ../nbs/api/54_reenacted_members.ipynb #c039
 def renewals_2020_21(behaviour: Behaviour, seed: int, n: int) -> dict[str, float]:
     """Return the renewals of the surveys of 2020 and 2021."""
     return dict(zip(("F113a", "F113b", "F113c", "F113d"), survey(behaviour, seed, n, 2020) + survey(behaviour, seed, n, 2021), strict=True))
 
-# %% ../nbs/api/54_reenacted_members.ipynb #c038
+# %% ../nbs/api/54_reenacted_members.ipynb #c041
 def fee_rise(behaviour: Behaviour, seed: int, n: int) -> dict[str, float]:
     """Return the renewals at 99 USD less those of the same members at 79 USD (F114)."""
     prime = load_scheme("amazon_prime")
@@ -216,7 +222,7 @@ def fee_rise(behaviour: Behaviour, seed: int, n: int) -> dict[str, float]:
     at_99, at_79 = (share_renewed(prime_terms(each, with_base(behaviour, LIKELY), seed, n, ("2013-02-28", "2014-03-01", "2015-02-28")), n) for each in worlds)
     return {"F114": at_99 - at_79}
 
-# %% ../nbs/api/54_reenacted_members.ipynb #c041
+# %% ../nbs/api/54_reenacted_members.ipynb #c044
 def sorting(behaviour: Behaviour, seed: int, n: int) -> dict[str, float]:
     """Return the second renewal rate of a cohort less its first (F104)."""
     terms = prime_terms(load_scheme("amazon_prime"), with_base(behaviour.only("joining"), MOST_LIKELY), seed, n, ("2014-03-01", "2014-03-01", "2017-02-28"))
@@ -224,7 +230,7 @@ def sorting(behaviour: Behaviour, seed: int, n: int) -> dict[str, float]:
     second = terms[(terms["number"] == 2) & terms["customer"].isin(first["customer"])].drop_duplicates("customer")
     return {"F104": share_renewed(second, n) - share_renewed(first, n)}
 
-# %% ../nbs/api/54_reenacted_members.ipynb #c044
+# %% ../nbs/api/54_reenacted_members.ipynb #c047
 MARKET = plain_people({"rate_mean": 1, "rate_shape": 2, "basket_mean": 80})
 
 
@@ -233,7 +239,7 @@ def with_rival(behaviour: Behaviour, **values: float) -> Behaviour:
     with_one = behaviour if behaviour.rival else replace(behaviour, rival=Rival())
     return with_one.with_values({f"rival.{name}": value for name, value in values.items()})
 
-# %% ../nbs/api/54_reenacted_members.ipynb #c045
+# %% ../nbs/api/54_reenacted_members.ipynb #c048
 def naive_over_corrected(behaviour: Behaviour, seed: int, n: int) -> dict[str, float]:
     """Return the naive over the corrected effect of membership on the own share of demand (F110)."""
     card, none, chooses = load_programme("supermarket_card"), load_scheme("none"), with_rival(behaviour)
@@ -242,25 +248,25 @@ def naive_over_corrected(behaviour: Behaviour, seed: int, n: int) -> dict[str, f
     demand = play(none, MARKET, behaviour.only(), n=n, weeks=52, seed=seed).lives["orders"] / chooses.rival.share.value
     members = ratio(with_card[member].sum(), demand[member].sum())
     naive = members - ratio(without[~member].sum(), demand[~member].sum())
-    return {"F110": ratio(naive, members - ratio(without[member].sum(), demand[member].sum()))}
+    return {"F110": float(ratio(naive, members - ratio(without[member].sum(), demand[member].sum())))}
 
-# %% ../nbs/api/54_reenacted_members.ipynb #c048
+# %% ../nbs/api/54_reenacted_members.ipynb #c051
 def life_weeks(done: Simulation) -> float:
     """Return the mean life in weeks, of those that are simulated."""
     left = done.lives["left_in"]
     return float(np.where(left < 0, done.setting.weeks, left).mean())
 
-# %% ../nbs/api/54_reenacted_members.ipynb #c049
+# %% ../nbs/api/54_reenacted_members.ipynb #c052
 def card_and_rival(behaviour: Behaviour, seed: int, n: int) -> dict[str, float]:
     """Return what the card, alone and against the same card, adds to a life (F051), and what of its lift is lost later (F052)."""
     card, holder = load_programme("supermarket_card"), behaviour.without("joining")
     worlds = ((card, 0), (card, 1), (load_scheme("none"), 0))
     alone, against, without = (play(scheme, MARKET, with_rival(holder, scheme=same), n=n, weeks=104, seed=seed) for scheme, same in worlds)
-    lift = [ratio(alone.weekly["orders"][weeks].sum(), without.weekly["orders"][weeks].sum()) - 1 for weeks in (slice(0, 26), slice(39, 65))]
+    lift = [float(ratio(alone.weekly["orders"][weeks].sum(), without.weekly["orders"][weeks].sum()) - 1) for weeks in (slice(0, 26), slice(39, 65))]
     lost = lift[0] - lift[1]
     return {"F051": life_weeks(alone) - max(life_weeks(without), life_weeks(against)), "F052": lost if lift[0] > 0 else -abs(lost)}
 
-# %% ../nbs/api/54_reenacted_members.ipynb #c052
+# %% ../nbs/api/54_reenacted_members.ipynb #c057
 def casual_and_loyal(behaviour: Behaviour, seed: int, n: int) -> dict[str, float]:
     """Return what the card brings from a customer of the lighter half less the same of the heavier half (F111)."""
     card, margin, holder = load_programme("supermarket_card"), Finance().margin.value, behaviour.without("joining")
@@ -272,7 +278,7 @@ def casual_and_loyal(behaviour: Behaviour, seed: int, n: int) -> dict[str, float
     lighter = usual < np.median(usual)
     return {"F111": float(net[lighter].mean() - net[~lighter].mean())}
 
-# %% ../nbs/api/54_reenacted_members.ipynb #c055
+# %% ../nbs/api/54_reenacted_members.ipynb #c060
 CLUB = plain_people({"rate_mean": 0.8, "basket_mean": 40, "basket_spread": 0.79, "basket_corr": 0.5, "basket_noise": 0.5, "leave_mean": 0.002})
 MONTH = 365 / 12
 
@@ -284,9 +290,9 @@ def club(behaviour: Behaviour, seed: int, n: int) -> dict[str, float]:
     tables = [by_period(play_log(each, CLUB, behaviour, n=n, weeks=105, seed=seed), n, np.arange(25) * MONTH) for each in schemes]
     light, moderate, heavy = (ratio(*(money[third == k].sum() for _, money in tables)) - 1 for k in range(3))
     lost = [(orders[third < 2, 0:3].sum() - orders[third < 2, 9:12].sum()) / 3 / (third < 2).sum() for orders, _ in tables]
-    return {"F043": float(np.minimum(light, moderate)) - abs(heavy), "F046": float(lost[0] - lost[1])}
+    return {"F043": float(np.minimum(light, moderate) - abs(heavy)), "F046": float(lost[0] - lost[1])}
 
-# %% ../nbs/api/54_reenacted_members.ipynb #c059
+# %% ../nbs/api/54_reenacted_members.ipynb #c064
 FLYERS = plain_people({"rate_mean": 0.25, "basket_mean": 400, "basket_spread": 0.3, "basket_noise": 0.5, "leave_mean": 0.0005})
 
 
@@ -294,17 +300,17 @@ def edges_of(scheme: Scheme) -> np.ndarray:
     """Return the edges of the tiers above the first, ascending."""
     return np.array([float(tier.edge.exact) for tier in scheme.tiers if tier.edge])
 
-# %% ../nbs/api/54_reenacted_members.ipynb #c060
+# %% ../nbs/api/54_reenacted_members.ipynb #c065
 def within(values: np.ndarray, customer: np.ndarray) -> np.ndarray:
     """Return values less the mean of their customer."""
     return values - (np.bincount(customer, values) / np.maximum(np.bincount(customer), 1))[customer]
 
-# %% ../nbs/api/54_reenacted_members.ipynb #c061
+# %% ../nbs/api/54_reenacted_members.ipynb #c066
 def curvature(x: np.ndarray, y: np.ndarray, customer: np.ndarray) -> float:
     """Return the coefficient of x squared in a regression of y on x and its square with customer effects."""
     return float(np.linalg.lstsq(np.column_stack([within(x, customer), within(x**2, customer)]), within(y, customer), rcond=None)[0][1])
 
-# %% ../nbs/api/54_reenacted_members.ipynb #c063
+# %% ../nbs/api/54_reenacted_members.ipynb #c068
 def pace_of_status(behaviour: Behaviour, seed: int, n: int) -> dict[str, float]:
     """Return minus the second-order coefficient of pace on the log rate (F061)."""
     airline = load_programme("airline")
@@ -317,7 +323,7 @@ def pace_of_status(behaviour: Behaviour, seed: int, n: int) -> dict[str, float]:
     customer = np.repeat(np.arange(n), 11).reshape(n, 11)
     return {"F061": -curvature(np.minimum(pace, 3)[asked], np.log(1 + orders[:, 1:])[asked], customer[asked])}
 
-# %% ../nbs/api/54_reenacted_members.ipynb #c065
+# %% ../nbs/api/54_reenacted_members.ipynb #c070
 REACH, BANDWIDTH = 0.2, 0.4
 
 
@@ -330,21 +336,35 @@ def jump_at_zero(x: np.ndarray, y: np.ndarray, bandwidth: float) -> float:
     sides = np.column_stack([np.ones_like(x), above, x, x * above]) * weight[:, None]
     return float(np.linalg.lstsq(sides, y * weight, rcond=None)[0][1])
 
-# %% ../nbs/api/54_reenacted_members.ipynb #c067
-def last_month(behaviour: Behaviour, seed: int, n: int) -> dict[str, float]:
-    """Return the smaller of the rise before the deadline and the jump after it (F062)."""
-    airline = load_programme("airline")
-    edges = edges_of(airline)
-    orders, money = by_period(play_log(airline, FLYERS, behaviour, n=n, weeks=79, seed=seed), n, [*np.arange(13) * MONTH, 365 + 182])
+# %% ../nbs/api/54_reenacted_members.ipynb #c072
+def rise_below_edge(orders: np.ndarray, money: np.ndarray, edges: np.ndarray) -> float:
+    """Return the log rate of month 12 less that of months 1 to 11, of those who begin it a little below an edge."""
     score = money[:, :11].sum(axis=1)
     gap = 1 - score / edges[np.minimum(np.searchsorted(edges, score, side="right"), len(edges) - 1)]
     below = (gap > 0) & (gap < REACH)
-    rise = log_ratio(orders[below, 11].sum(), orders[below, :11].sum() / 11)
+    return log_ratio(orders[below, 11].sum(), orders[below, :11].sum() / 11)
+
+# %% ../nbs/api/54_reenacted_members.ipynb #c073
+def jump_at_edge(orders: np.ndarray, money: np.ndarray, edges: np.ndarray) -> float:
+    """Return the jump of orders a week in the half year after, at the edge that is nearest to the score of the year."""
     score = money[:, :12].sum(axis=1)
     nearest = edges[np.abs(np.log(np.maximum(score, 1))[:, None] - np.log(edges)).argmin(axis=1)]
-    return {"F062": float(np.minimum(rise, jump_at_zero(score / nearest - 1, orders[:, 12] / 26, BANDWIDTH)))}
+    return jump_at_zero(score / nearest - 1, orders[:, 12] / 26, BANDWIDTH)
 
-# %% ../nbs/api/54_reenacted_members.ipynb #c070
+# %% ../nbs/api/54_reenacted_members.ipynb #c074
+def flights(behaviour: Behaviour, seed: int, n: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return orders and money of the twelve months of the first year and of the half year after it, (n, 13) each."""
+    log = play_log(load_programme("airline"), FLYERS, behaviour, n=n, weeks=79, seed=seed)
+    return by_period(log, n, [*np.arange(13) * MONTH, 365 + 182])
+
+# %% ../nbs/api/54_reenacted_members.ipynb #c075
+def last_month(behaviour: Behaviour, seed: int, n: int) -> dict[str, float]:
+    """Return the smaller of the rise before the deadline and the jump after it (F062)."""
+    orders, money = flights(behaviour, seed, n)
+    edges = edges_of(load_programme("airline"))
+    return {"F062": float(np.minimum(rise_below_edge(orders, money, edges), jump_at_edge(orders, money, edges)))}
+
+# %% ../nbs/api/54_reenacted_members.ipynb #c079
 CLIENTS = plain_people({"rate_mean": 0.35, "basket_mean": 120, "leave_mean": 0.002})
 MONTHS = 30
 
@@ -354,7 +374,7 @@ def month_edges(start: str, months: int) -> np.ndarray:
     first = (np.datetime64(start, "M") + np.arange(months + 1)).astype("datetime64[D]")
     return (first - first[0]).astype(int)
 
-# %% ../nbs/api/54_reenacted_members.ipynb #c071
+# %% ../nbs/api/54_reenacted_members.ipynb #c080
 def settlements(orders: np.ndarray, money: np.ndarray, edges: np.ndarray) -> pd.DataFrame:
     """Return clients who paid in the last three months, a row a client and first of a month: ``tier`` now, ``was`` a month before, ``score``, ``later`` (half a year)."""
     total = np.column_stack([np.zeros(len(money)), money.cumsum(axis=1)])
@@ -366,7 +386,7 @@ def settlements(orders: np.ndarray, money: np.ndarray, edges: np.ndarray) -> pd.
                                    "later": total[:, month + 6] - total[:, month]})[orders[:, month - 3:month].sum(axis=1) > 0])
     return pd.concat(parts, ignore_index=True)
 
-# %% ../nbs/api/54_reenacted_members.ipynb #c072
+# %% ../nbs/api/54_reenacted_members.ipynb #c081
 def cost_of_demotion(rows: pd.DataFrame) -> float:
     """Return the money of the demoted in the half year after, less that of those at the same score in the same tier who kept it; CNY a client."""
     down = (rows["was"] > rows["tier"]).to_numpy()
@@ -374,7 +394,7 @@ def cost_of_demotion(rows: pd.DataFrame) -> float:
     later = rows["later"].to_numpy()
     return ratio(weight[down] @ later[down], weight[down].sum()) - ratio(weight[~down] @ later[~down], weight[~down].sum())
 
-# %% ../nbs/api/54_reenacted_members.ipynb #c073
+# %% ../nbs/api/54_reenacted_members.ipynb #c082
 def demotion(behaviour: Behaviour, seed: int, n: int) -> dict[str, float]:
     """Return the cost of a demotion from the top tier less that from lower ones, in margin; positive where one of them is no cost (F116)."""
     bank = load_programme("bank_tiers")
@@ -384,9 +404,9 @@ def demotion(behaviour: Behaviour, seed: int, n: int) -> dict[str, float]:
     kept = rows["was"] == rows["tier"]
     top, lower = (Finance().margin.value * cost_of_demotion(rows[kept | ((rows["was"] > rows["tier"]) & asked)])
                   for asked in (rows["was"] == len(edges), rows["was"] < len(edges)))
-    return {"F116": top - lower if np.maximum(top, lower) < 0 else abs(top - lower)}
+    return {"F116": float(top - lower if np.maximum(top, lower) < 0 else abs(top - lower))}
 
-# %% ../nbs/api/54_reenacted_members.ipynb #c076
+# %% ../nbs/api/54_reenacted_members.ipynb #c085
 NOT_TRIED: dict[str, str] = {}
 MEMBER_STUDIES = tuple(Reenactment(cluster=cluster, facts=facts, n=n, measure=measure) for cluster, facts, n, measure in (
     ("gopalakrishnan2021", ("F053",), 5500, salon_lift), ("gopalakrishnan2021_b", ("F054", "F055", "F115"), 5500, salon_parts),
