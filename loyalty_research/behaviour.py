@@ -19,10 +19,10 @@ from .population import Parameter, list_parameters, put_value
 @dataclass(frozen=True, kw_only=True)
 class Attention:
     """M1. Redeeming, chasing an edge and hurrying before an expiry happen only in weeks in which a customer attends: logit of the chance is that of the
-    base, more after a push or a visit within seven days, and more the larger the balance, by ln(1 + CNY)."""
+    base, more after a push, a visit or an order within seven days, and more the larger the balance, by ln(1 + CNY)."""
 
     base: Parameter = Parameter(value=0.3, low=0.05, high=0.5, unit="chance a week", reason="M1")
-    recent: Parameter = Parameter(value=0.8, low=0, high=3, unit="log odds", reason="M1: after a push or a visit in seven days")
+    recent: Parameter = Parameter(value=0.8, low=0, high=3, unit="log odds", reason="M1: after a push, a visit or an order in seven days")
     balance: Parameter = Parameter(value=0.3, low=0, high=1, unit="log odds by ln(1 + CNY)", reason="M1")
 
 # %% ../nbs/api/32_behaviour.ipynb #c005
