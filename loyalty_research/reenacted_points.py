@@ -21,13 +21,15 @@ import numpy as np
 import pandas as pd
 from scipy.optimize import brentq
 
+from .acts import ORDER, REDEEM
 from .behaviour import Behaviour
-from .lives import ACT_ROWS, ORDER, REDEEM, reward_of
 from .machine import DAY_US
 from .population import BLOCK, Parameter, Population
 from .reenactment import Reenactment, load_programme, load_table
 from .schemes import load_scheme
 from .simulation import Setting, first_instant, run_all, simulate
+from .tallies import ACT_ROWS
+from .world import reward_of
 
 # %% ../nbs/api/53_reenacted_points.ipynb #c004
 def customers_of(**given: Parameter) -> Population:
@@ -72,7 +74,7 @@ def play(programme: str, population: Population, behaviour: Behaviour, n: int, w
                       start=first_instant(start), seed=seed)
     acts_each = 64 + 10 * weeks * population.rate_mean.value
     size = 2 ** int(np.clip(np.log2(ACT_ROWS / acts_each), 0, np.log2(BLOCK)))
-    acts = np.concatenate([each for *_, each in run_all(setting, 1, log_wanted=True, size=size, progress=False)])
+    acts = np.concatenate([each for _, _, each, _ in run_all(setting, 1, log_wanted=True, size=size, progress=False)])
     acts = acts[np.isin(acts["kind"], (ORDER, REDEEM))]
     table = pd.DataFrame({"customer": acts["customer"] - 1, "day": (acts["time"] - setting.start.astype(np.int64)) / DAY_US, "order": acts["order"],
                           "cny": acts["amount_fen"] / 100, "points": acts["points"]})
