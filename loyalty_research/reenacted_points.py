@@ -21,8 +21,8 @@ import numpy as np
 import pandas as pd
 from scipy.optimize import brentq
 
-from .behaviour import Behaviour
 from .acts import ORDER, REDEEM
+from .behaviour import Behaviour
 from .machine import DAY_US
 from .population import BLOCK, Parameter, Population
 from .reenactment import Reenactment, load_programme, load_table
@@ -72,7 +72,7 @@ def play(programme: str, population: Population, behaviour: Behaviour, n: int, w
     """
     setting = Setting(scheme=load_programme(programme), population=population, behaviour=behaviour, n_customers=n, weeks=weeks, warmup=0, runoff=False,
                       start=first_instant(start), seed=seed)
-    acts_each = 64 + 16 * weeks * population.rate_mean.value
+    acts_each = 64 + 10 * weeks * population.rate_mean.value
     size = 2 ** int(np.clip(np.log2(ACT_ROWS / acts_each), 0, np.log2(BLOCK)))
     acts = np.concatenate([each for _, _, each, _ in run_all(setting, 1, log_wanted=True, size=size, progress=False)])
     acts = acts[np.isin(acts["kind"], (ORDER, REDEEM))]
