@@ -63,7 +63,7 @@ class Fit:
     loglik : float
         Log-likelihood at the maximum, constants included.
     log_cov : DataFrame
-        Covariance of the logarithms of the estimates, also where `se` is NaN: a ratio of two parameters may be bounded where neither is.
+        Covariance of the logarithms of the estimates, also where `se` is NaN: a ratio of two parameters may be bounded where neither is. None without a fit.
     data : DataFrame
         What was fitted, a row a customer (or a term).
     note : str
@@ -73,7 +73,7 @@ class Fit:
     params: pd.Series
     se: pd.Series
     loglik: float
-    log_cov: pd.DataFrame = field(repr=False)
+    log_cov: pd.DataFrame | None = field(repr=False, default=None)
     data: pd.DataFrame = field(repr=False)
     note: str = ""
     names: ClassVar[tuple[str, ...]] = ()
