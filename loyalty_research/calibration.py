@@ -186,8 +186,8 @@ def calibrate(events, end=None, *, population: Population | None = None, calenda
     Examples
     --------
     >>> import loyalty_research as lr
-    >>> calibrate(lr.load_cdnow()).rate_mean
-    0.0448785 [0.0436496, 0.046142]
+    >>> round(calibrate(lr.load_cdnow()).rate_mean.value, 4)
+    0.0449
     """
     if population is not None and not isinstance(population, Population):
         raise SimulationError(f"population is a {type(population).__name__}; give a Population.")

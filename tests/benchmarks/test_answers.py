@@ -69,5 +69,5 @@ def test_script_prints_its_table():
     command = [sys.executable, script, "--events", "50000", "--repeat", "1"]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    for row in ("replay jd from the path", "empty step", "DuckDB reads", "pandas at its best", "first replay"):
+    for row in ("replay jd from the path", "empty step", "DuckDB reads", "pandas at its best", "first replay", "kernel without rules", "compare ten schemes"):
         assert row in done.stdout
