@@ -2,7 +2,7 @@
 
 # %% auto #0
 __all__ = ['Finance', 'hazards', 'redeemed_share', 'liabilities', 'at_face_value', 'ratio', 'point_outcomes', 'hoarding_index',
-           'customer_outcomes', 'money_outcomes', 'outcomes', 'customer_value']
+           'customer_outcomes', 'running_cost', 'money_outcomes', 'outcomes', 'customer_value']
 
 # %% ../nbs/api/49_outcomes.ipynb #c002
 from dataclasses import dataclass
@@ -10,10 +10,10 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from .lives import ACTIVE, AT_RISK, COHORTS, COUNTS, FEES, FLOWS, GMV, HELD_FIRST, HELD_LAST, REDEEMED, STOCK, STRANDED
 from .population import Parameter, list_parameters
-from .simulation import Simulation, benefit_costs, reward_cost
+from .simulation import Simulation, reward_cost
 from .state import ENTRIES
+from .tallies import ACTIVE, AT_RISK, COHORTS, COUNTS, EARNED, FEES, FLOWS, GMV, HELD_FIRST, HELD_LAST, REDEEMED, STOCK, STRANDED
 
 # %% ../nbs/api/49_outcomes.ipynb #c004
 @dataclass(frozen=True, kw_only=True)
@@ -57,7 +57,7 @@ def redeemed_share(hazard: np.ndarray) -> np.ndarray:
 
 # %% ../nbs/api/49_outcomes.ipynb #c010
 def liabilities(done: Simulation) -> tuple[float, float]:
-    """Return what is owed at the start and at the end of the measured weeks, in CNY at cost."""
+    """Return what the platform owes at the start and at the end of the measured weeks, in CNY at cost."""
     first = last = 0.0
     for place, currency in enumerate(done.setting.scheme.currencies):
         share = redeemed_share(hazards(done.tally[AT_RISK][place], done.tally[REDEEMED][place]))
@@ -111,17 +111,23 @@ def customer_outcomes(done: Simulation) -> dict[str, float]:
     return {"active_share": counts[-1, ACTIVE] / n, "churn_12m": churn[52], "churn_24m": churn[104], "orders_per_customer": float(lives["orders"].sum()) / n,
             "spend_cny": float(lives["spend_fen"].sum()) / 100}
 
+# %% ../nbs/api/49_outcomes.ipynb #running-cost
+def running_cost(done: Simulation, finance: Finance) -> float:
+    """Return what running a scheme costs a customer in the measured weeks, in CNY; nothing where there is none."""
+    scheme = done.setting.scheme
+    return finance.programme.value * done.setting.weeks / 52 * bool(scheme.currencies or scheme.score or scheme.plans)
+
 # %% ../nbs/api/49_outcomes.ipynb #c017
 def money_outcomes(done: Simulation, finance: Finance) -> dict[str, float]:
     """Return the outcomes in money; the net value is meant to be compared, never to be read alone (definitions 4)."""
     setting, counts = done.setting, done.tally[COUNTS]
     weeks = slice(setting.warmup, len(setting.season))
     factor = (1 + finance.discount.value) ** (-np.arange(setting.weeks) / 52)
-    margin, fees = finance.margin.value * counts[weeks, GMV] / 100, counts[weeks, FEES] / 100
+    margin, fees, earned = finance.margin.value * counts[weeks, GMV] / 100, counts[weeks, FEES] / 100, counts[weeks, EARNED] / 100
     cost = reward_cost(setting.scheme, done.tally[FLOWS][: len(setting.season)], counts)[weeks]
     first, last = liabilities(done)
-    running = finance.programme.value * setting.n_customers / 52 * bool(setting.scheme.currencies or setting.scheme.score or setting.scheme.plans)
-    value = ((margin + fees - cost - running) * factor).sum() - (last * factor[-1] - first)
+    running = running_cost(done, finance) * setting.n_customers / setting.weeks
+    value = ((margin + earned - cost - running) * factor).sum() - (last * factor[-1] - first)
     return {"margin_cny": float(margin.sum()), "liability_cny": last, "fees_cny": float(fees.sum()), "reward_cost_cny": float(cost.sum()), "net_value_cny": float(value)}
 
 # %% ../nbs/api/49_outcomes.ipynb #c018
@@ -142,11 +148,10 @@ def outcomes(done: Simulation, finance: Finance) -> dict[str, float]:
 
 # %% ../nbs/api/49_outcomes.ipynb #c021
 def customer_value(done: Simulation, finance: Finance) -> pd.DataFrame:
-    """Return for each customer ``segment``, ``platform_cny`` (margin and fees less rewards, of the measured weeks) and ``gain_cny`` (to the customer)."""
-    lives, scheme = done.lives, done.setting.scheme
-    costs = [float(currency.cost.exact / currency.value_cny.exact) for currency in scheme.currencies]
-    by_order, by_week = benefit_costs(scheme)
-    benefits = lives["member_orders"] * by_order + lives["member_weeks"] * by_week
-    platform = finance.margin.value * lives["gmv_fen"] / 100 + lives["fees_fen"] / 100 - lives["spent_cny"] * (costs[0] if costs else 0) - benefits
+    """Return for each customer ``segment``, ``platform_cny`` (margin and earned fees less rewards, benefits and running cost, of the measured weeks; without what is still owed) and
+    ``gain_cny`` (to the customer: redeemed at face value and benefits at their worth, less fees paid)."""
+    lives = done.lives
+    cost = lives["spent_cost_cny"] + lives["given_cost_cny"] + running_cost(done, finance)
+    platform = finance.margin.value * lives["gmv_fen"] / 100 + lives["earned_fen"] / 100 - cost
     return pd.DataFrame({"segment": done.customers["segment"], "platform_cny": platform,
-                         "gain_cny": lives["spent_cny"] + benefits - lives["fees_fen"] / 100})
+                         "gain_cny": lives["spent_cny"] + lives["given_cny"] - lives["fees_fen"] / 100})

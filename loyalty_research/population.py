@@ -2,7 +2,7 @@
 
 # %% auto #0
 __all__ = ['BLOCK', 'SEGMENTS', 'PERSON', 'CATEGORIES', 'SHARES', 'SPRING_FESTIVALS', 'Parameter', 'list_parameters', 'put_value',
-           'Population', 'gamma_quantile', 'correlated', 'draw_block', 'season_of']
+           'Population', 'gamma_quantile', 'correlated', 'households', 'draw_block', 'season_of']
 
 # %% ../nbs/api/31_population.ipynb #c002
 from collections.abc import Mapping
@@ -110,6 +110,10 @@ class Population:
         Shares of orders.
     select_corr : Parameter
         Correlation of the rate with the benefit expected from a plan and with inertia.
+    profile_share, identity_share, bound_share, family_share, reputation_mean, credit_mean : Parameter
+        What customers have settled about their accounts, and the levels that platforms give them.
+    household_mean : Parameter
+        People of a household, one to three: one and two draws of a coin.
     peak_618, peak_1111, spring_dip : Parameter
         The calendar, as times of the usual rate.
     """
@@ -134,6 +138,13 @@ class Population:
     return_share: Parameter = Parameter(value=0.06, low=0.01, high=0.2, unit="share of orders", reason="goods of a marketplace")
     virtual_share: Parameter = Parameter(value=0.08, low=0, high=0.3, unit="share of orders", reason="top-ups and tickets")
     select_corr: Parameter = Parameter(value=0.6, low=0.3, high=0.9, unit="correlation", reason="M2: of rate, benefit expected from a plan and inertia")
+    profile_share: Parameter = Parameter(value=0.7, low=0.1, high=1, unit="share of customers", reason="a completed profile; no source")
+    identity_share: Parameter = Parameter(value=0.6, low=0.1, high=1, unit="share of customers", reason="of each verification; no source")
+    bound_share: Parameter = Parameter(value=0.5, low=0, high=1, unit="share of customers", reason="an account bound to another one; no source")
+    family_share: Parameter = Parameter(value=0.2, low=0, high=0.6, unit="share of customers", reason="a family account; no source")
+    reputation_mean: Parameter = Parameter(value=3.5, low=1, high=5, unit="level, 0 to 5", reason="B13: most can reach the full base score")
+    credit_mean: Parameter = Parameter(value=60, low=0, high=100, unit="level, 0 to twice this", reason="D25 is a black box")
+    household_mean: Parameter = Parameter(value=1.6, low=1, high=3, unit="people", reason="M9: one to three; counts only where accounts are pooled")
     peak_618: Parameter = Parameter(value=1.6, low=1, high=3, unit="times the usual rate", reason="the fortnight to 18 June")
     peak_1111: Parameter = Parameter(value=2.2, low=1, high=5, unit="times the usual rate", reason="the fortnight to 11 November")
     spring_dip: Parameter = Parameter(value=0.7, low=0.4, high=1, unit="times the usual rate", reason="two weeks around the Spring Festival")
@@ -156,12 +167,12 @@ SEGMENTS = ("light", "moderate", "heavy")
 PERSON = np.dtype([
     ("rate", "f8"), ("log_basket", "f8"), ("basket_noise", "f8"), ("leave", "f8"), ("price", "f8"), ("visit", "f8"), ("check_in", "f8"), ("play", "f8"),
     ("review", "f8"), ("confirm", "f8"), ("gives_back", "f8"), ("virtual", "f8"), ("cost_score", "f8"), ("benefit_score", "f8"),
-    ("inertia_score", "f8"), ("far_sighted", "f8"), ("gaming", "f8"), ("key", "u8"), ("segment", "i4"), ("favourite", "i4")], align=True)
+    ("inertia_score", "f8"), ("far_sighted", "f8"), ("gaming", "f8"), ("key", "u8"), ("pools", "f8"), ("profile", "f8"), ("identity", "f8"), ("bound", "f8"), ("family", "f8"), ("reputation", "i4"), ("credit", "i4"), ("segment", "i4"), ("favourite", "i4"), ("member", "i4"), ("members", "i4")], align=True)
 
 # %% ../nbs/api/31_population.ipynb #c014
 CATEGORIES = 30
 SHARES = {"check_in_share": "check_in", "play_share": "play", "review_share": "review", "confirm_share": "confirm", "return_share": "gives_back",
-          "virtual_share": "virtual"}
+          "virtual_share": "virtual", "profile_share": "profile", "identity_share": "identity", "bound_share": "bound", "family_share": "family"}
 
 # %% ../nbs/api/31_population.ipynb #c015
 def gamma_quantile(mean: float, shape: float, share: np.ndarray) -> np.ndarray:
@@ -172,6 +183,15 @@ def gamma_quantile(mean: float, shape: float, share: np.ndarray) -> np.ndarray:
 def correlated(scores: np.ndarray, corr: float, other: np.ndarray) -> np.ndarray:
     """Return normal scores that have a correlation with given ones, out of independent ones."""
     return corr * scores + np.sqrt(1 - corr**2) * other
+
+# %% ../nbs/api/31_population.ipynb #households
+def households(sizes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return for people in a row, as many as there are sizes, the place of each in a household and how many it has; the last household is cut."""
+    n = len(sizes)
+    starts = np.concatenate([[0], np.cumsum(sizes)])
+    starts = starts[starts < n]
+    head = starts[np.searchsorted(starts, np.arange(n), side="right") - 1]
+    return np.arange(n) - head, np.diff(np.append(starts, n))[np.searchsorted(starts, head)]
 
 # %% ../nbs/api/31_population.ipynb #c017
 def draw_block(population: Population, seed: int, block: int) -> np.ndarray:
@@ -209,6 +229,10 @@ def draw_block(population: Population, seed: int, block: int) -> np.ndarray:
         people[column] = value[name]
     people["basket_noise"] = noise
     people["key"] = rng.integers(0, 2**64, BLOCK, np.uint64)
+    people["member"], people["members"] = households(1 + rng.binomial(2, (value["household_mean"] - 1) / 2, BLOCK))
+    people["reputation"] = rng.binomial(5, value["reputation_mean"] / 5, BLOCK)
+    people["credit"] = rng.integers(0, int(2 * value["credit_mean"]), BLOCK, endpoint=True)
+    people["pools"] = rng.random(BLOCK)[np.arange(BLOCK) - people["member"]]
     return people
 
 # %% ../nbs/api/31_population.ipynb #c021

@@ -1,6 +1,8 @@
 """Simulated customers: the same ledger as the batch driver's, the same answer for any threads, the same luck everywhere."""
 from __future__ import annotations
 
+from importlib.resources import files
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -9,6 +11,7 @@ from pandas.testing import assert_frame_equal
 import loyalty_research as lr
 from loyalty_research.behaviour import MECHANISMS
 from loyalty_research.simulation import digest_ledger, run_all
+from loyalty_research.tallies import COUNTS, USES
 
 from .properties.logs import make_scheme
 
@@ -68,7 +71,7 @@ def test_threads_pieces_and_the_size_of_the_world_change_nothing():
     one, two = (run("taobao", 4200, 6, warmup=4, threads=threads) for threads in (1, 2))
     assert_frame_equal(one.weekly, two.weekly)
     assert (one.lives == two.lives).all()
-    pieces = [lives for _, lives, _ in run_all(one.setting, 2, size=512)]
+    pieces = [lives for _, lives, *_ in run_all(one.setting, 2, size=512)]
     assert (np.concatenate(pieces) == one.lives).all()
     assert (run("taobao", 50, 6, warmup=4).lives == one.lives[:50]).all()
 
@@ -247,3 +250,124 @@ def test_the_greedy_twin_is_the_same_customer_who_redeems_at_every_chance():
 def test_who_never_redeems_hoards_all():
     done = lr.simulate("taobao", 100, 60, warmup=20, seed=4, behaviour=lr.Behaviour().without("redemption"), twins=True)
     assert done.lives["greedy_cny"].sum() > 0 and done.lives["spent_year_cny"].sum() == 0
+
+
+def seated(tmp_path) -> lr.Scheme:
+    """Taobao with so low an edge and so many seats that a few simulated customers are invited."""
+    text = files("loyalty_research.data").joinpath("schemes", "taobao.toml").read_text(encoding="utf-8")
+    for old, new in (("{value = 2500, source = \"B24\"}", "{value = 1001, source = \"B24\"}"), ("{value = 10000, source = \"B25\"}", "{value = 30, source = \"B25\"}")):
+        assert text.count(old) == 1
+        text = text.replace(old, new)
+    path = tmp_path / "taobao.toml"
+    path.write_text(text, encoding="utf-8")
+    return lr.load_scheme(path)
+
+
+def test_seats_by_invitation_are_those_of_the_batch_driver(tmp_path):
+    done = run(seated(tmp_path), 300, 50, warmup=60, population=lr.Population().with_values({"rate_mean": 1, "basket_mean": 400}))
+    end = pd.Timestamp(np.datetime64(done.setting.days[2], "D"))
+    tiers = lr.replay(done.events(), done.setting.scheme, until=end).tiers
+    last = tiers.drop_duplicates("customer_id", keep="last").set_index("customer_id")["tier"].astype(str)
+    mine = done.customers.set_index("customer_id")["tier"].astype(str).reindex(last.index)
+    assert (mine == last).all() and (last == "apass").sum() >= 5
+    for week in (0, 20, 49):
+        closes = pd.Timestamp(np.datetime64(done.setting.days[1] + 7 * (week + 1), "D"))
+        then = tiers[tiers["settled_on"] < closes].drop_duplicates("customer_id", keep="last")["tier"].value_counts()
+        assert {tier: done.weekly.at[week, f"tier_{tier}"] for tier in then.index} == then.to_dict()
+
+
+def member_weeks(log: pd.DataFrame, scheme: lr.Scheme, week_starts: np.ndarray) -> dict:
+    """For each customer and week the plan in force, by hand: from the week in which it is paid for until the first week that begins after its term."""
+    months = {plan.name: int(plan.months.value) if plan.months else 12 for plan in scheme.plans}
+    held: dict = {}
+    for act in log[log["kind"].isin(["plan_joined", "plan_renewed"])].itertuples():
+        until = act.time + pd.Timedelta(days=int(30.4 * months[act.item_id] + 0.5))
+        for week, start in enumerate(week_starts):
+            if act.time <= start < until:
+                held[act.customer_id, week] = act.item_id
+    return held
+
+
+@pytest.mark.parametrize("key", ["jd", "taobao", "kaola", "amazon_prime", "yanxuan", "pinduoduo_v1"])
+def test_benefits_are_counted_as_by_hand(key):
+    """Order by order and week by week, from the log, the tiers of the batch driver and the weeks in which customers left."""
+    keen = lr.Behaviour().with_values({"joining.base": -2})
+    done = run(key, 120, 30, warmup=52, behaviour=keen, runoff=False)
+    scheme, log = done.setting.scheme, done.events()
+    first = done.setting.first_day
+    starts = np.datetime64(first, "D") + 7 * np.arange(82)
+    plans = member_weeks(log, scheme, starts.astype("datetime64[us]"))
+    replayed = lr.replay(log, scheme, until=np.datetime64(done.setting.days[2], "D"))
+    settled = replayed.tiers.assign(place=replayed.tiers["tier"].cat.codes) if len(scheme.tiers) else None
+    names = [tier.name for tier in scheme.tiers]
+
+    def holds(benefit, customer, day, week):
+        if benefit.plan:
+            return plans.get((customer, week)) == benefit.plan
+        mine = settled[(settled["customer_id"] == customer) & (settled["settled_on"] < day)]
+        return len(mine) > 0 and mine["place"].iloc[-1] >= names.index(benefit.tier)
+
+    found = done.tally[COUNTS][:, USES:]
+    orders = log[log["kind"] == "order"]
+    used, total = {}, 0
+    for k, benefit in enumerate(scheme.benefits):
+        if not (benefit.plan or benefit.tier) or benefit.kind == "price":
+            continue
+        counts = np.zeros(82, int)
+        if benefit.per == "order":
+            limit = int(benefit.orders_month.value) if benefit.orders_month else 10**9
+            for act in orders.itertuples():
+                week, month = (act.time - pd.Timestamp(starts[0])).days // 7, (act.customer_id, act.time.to_period("M"))
+                if holds(benefit, act.customer_id, act.time.normalize(), week) and used.get((k, month), 0) < limit:
+                    used[k, month] = used.get((k, month), 0) + 1
+                    counts[week] += 1
+        else:
+            for customer in done.customers.itertuples():
+                stays = 82 if pd.isna(customer.churn_week) else customer.churn_week + 52
+                for week in range(stays):
+                    counts[week] += holds(benefit, customer.customer_id, pd.Timestamp(starts[week]) + pd.Timedelta(days=7), week)
+        assert found[:, k].tolist() == counts.tolist(), benefit.name
+        total += counts.sum()
+    assert total > 20
+
+
+def test_members_pay_less_where_a_plan_lowers_prices():
+    keen = lr.Behaviour().only("joining").with_values({"joining.base": -2})
+    done, bare = (lr.simulate(key, 200, 40, warmup=52, seed=3, behaviour=keen, runoff=False) for key in ("kaola", "none"))
+    starts = np.datetime64(done.setting.first_day, "D") + 7 * np.arange(92)
+    plans = member_weeks(done.events(), done.setting.scheme, starts.astype("datetime64[us]"))
+    mine, theirs = (each.events().query("kind == 'order'").set_index("event_id") for each in (done, bare))
+    both = mine.merge(theirs, on=["customer_id", "time"], suffixes=("", "_bare"))
+    week = (both["time"] - pd.Timestamp(starts[0])).dt.days // 7
+    member = np.array([(customer, number) in plans for customer, number in zip(both["customer_id"], week)])
+    assert len(both) == len(mine) == len(theirs) and 50 < member.sum() < len(both) - 50
+    fen, bare_fen = ((100 * both[column]).round().astype(int) for column in ("amount", "amount_bare"))
+    assert (fen == np.where(member, bare_fen - np.floor(bare_fen * 0.04 + 0.5), bare_fen)).all()
+    assert np.isclose(done.lives["given_cny"].sum(), (bare_fen - fen)[week >= 52].sum() / 100)
+
+
+def test_fees_are_earned_day_by_day():
+    keen = lr.Behaviour().with_values({"joining.base": -2, "joining.inertia": 0.1})
+    done = lr.simulate("amazon_prime", 200, 200, warmup=0, seed=3, behaviour=keen, runoff=False)
+    paid = done.events().query("kind in ['plan_joined', 'plan_renewed']")
+    end = pd.Timestamp(np.datetime64(done.setting.days[2], "D"))
+    elapsed = ((end - paid["time"]).dt.days).clip(upper=365)
+    expected = np.floor((100 * paid["amount"]).round() * elapsed / 365)
+    assert len(paid) > 100 and abs(done.lives["earned_fen"].sum() - expected.sum()) <= len(paid)
+    assert done.lives["earned_fen"].sum() < done.lives["fees_fen"].sum()
+
+
+def test_linked_accounts_pool_orders():
+    """The household's purchases are those of its people alone; only the accounts on which they are placed differ."""
+    crowd = lr.Population().with_values({"household_mean": 3})
+    alone = lr.simulate("jd", 500, 40, warmup=20, seed=2, population=crowd, behaviour=lr.Behaviour().only("redemption"))
+    linked = lr.Behaviour().only("redemption", "pooling").with_values({"pooling.share": 0.4})
+    pooled = lr.simulate("jd", 500, 40, warmup=20, seed=2, population=crowd, behaviour=linked)
+    both = [each.events().query("kind == 'order'") for each in (alone, pooled)]
+    shape = lambda orders: orders.groupby(["category", "shop"]).size()
+    assert abs(len(both[0]) - len(both[1])) <= 12 and both[0]["customer_id"].value_counts().to_dict() != both[1]["customer_id"].value_counts().to_dict()
+    assert (shape(both[0]).sub(shape(both[1]), fill_value=0).abs().sum()) <= 12
+    found = digest_ledger(lr.replay(pooled.events(), pooled.setting.scheme, until=np.datetime64(pooled.setting.days[3], "D")).ledger)
+    assert [found.get(customer, 0) for customer in range(1, 501)] == pooled.lives["digest"].tolist()
+    pieces = [lives for _, lives, *_ in run_all(pooled.setting, 2, size=64)]
+    assert (np.concatenate(pieces) == pooled.lives).all()
