@@ -23,6 +23,7 @@ _EXPOSED = {
     "population": "Population",
     "behaviour": "Behaviour",
     "simulation": "simulate Simulation",
+    "calibration": "calibrate",
     "outcomes": "Finance",
     "comparison": "compare Comparison",
     "sensitivity": "pose tornado screen sobol_indices robust Robustness",
