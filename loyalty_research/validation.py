@@ -28,8 +28,8 @@ def plan_hash() -> str:
 
 # %% ../nbs/api/56_validation.ipynb #c007
 MODEL, STILL, ALIKE, RANDOM = "model", "no mechanism", "heterogeneity only", "random parameters"
-REPLICATIONS = {MODEL: 200, STILL: 50, ALIKE: 50, RANDOM: 500}
-RANDOM_CUSTOMERS = 1000  # at most, so that 500 draws take minutes
+REPLICATIONS = {MODEL: 200, STILL: 20, ALIKE: 20, RANDOM: 500}
+RANDOM_CUSTOMERS = 300  # at most, so that 500 draws take minutes
 
 
 def draw_parameters(number: int) -> Behaviour:
