@@ -190,9 +190,9 @@ def draw_tornado(parameters: pd.DataFrame, table: pd.DataFrame, outcome: str, *,
     reach = (mine[["low", "high"]].max(axis=1) - mine[["low", "high"]].min(axis=1)).sort_values(ascending=False)
     mine = mine.loc[reach.index[:most]]
     shown = mine[["low", "high"]].assign(**{f"{end}_at": parameters.loc[mine.index, end].map("{:g}".format) for end in ("low", "high")})
-    first = mine.iloc[0]
-    title = f"{mine.index[0]} moves it furthest: {first['low']:,.3g} at its low end, {first['high']:,.3g} at its high end, {first['declared']:,.3g} as declared"
-    return plot_tornado(shown, base=first["declared"], x_label=x_label or outcome.replace("_", " "), title=title.replace("-", "\N{MINUS SIGN}"), ax=ax)
+    first, words = mine.iloc[0], outcome.replace("_", " ")
+    title = f"{mine.index[0]} moves {words} furthest: {first['low']:,.3g} at its low end, {first['high']:,.3g} at its high end, {first['declared']:,.3g} as declared"
+    return plot_tornado(shown.replace(r"^-", "\N{MINUS SIGN}", regex=True), base=first["declared"], x_label=x_label or words, title=title.replace(" -", " \N{MINUS SIGN}"), ax=ax)
 
 # %% ../nbs/api/51_sensitivity.ipynb #c021
 def salib(part: str):

@@ -84,7 +84,7 @@ class LongRun:
         """Return the stored table; a LoyaltyError says which command makes it where there is none."""
         if not self.path.exists():
             raise LoyaltyError(f"there is no stored result {self.path.name}: its inputs have changed since, or it was never run; make it with `make refresh-long`.")
-        return pd.read_csv(self.path, index_col=0, float_precision="round_trip")
+        return pd.read_csv(self.path, index_col=0)
 
     def run(self, force: bool = False) -> pd.DataFrame:
         """Compute and store the table unless it is stored, or anyway; return it."""
