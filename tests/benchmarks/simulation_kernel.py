@@ -8,7 +8,7 @@ from math import cos, exp, log, pi, sqrt
 import numba
 import numpy as np
 
-from loyalty_research.behaviour import ATTEND, BASKETS, CHOICES, GAPS, LEAVING, VISITS, uniform
+from loyalty_research.minds import ATTEND, BASKETS, CHOICES, GAPS, LEAVING, VISITS, uniform
 
 compiled = numba.njit(nogil=True, error_model="numpy")
 PARAMETERS = ("base", "recent", "balance", "beta", "kappa", "mental", "earned", "scale", "noise", "multiple")
