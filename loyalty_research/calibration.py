@@ -140,7 +140,7 @@ PEAKS = ("peak_618", "peak_1111", "spring_dip")
 
 def put_fitted(population: Population, values: pd.DataFrame, data: str) -> Population:
     """Return a population with fitted values and their intervals."""
-    fitted = {name: replace(getattr(population, name), value=row.value, low=row.low, high=row.high, reason=HOW.get(name.split("_")[0], "share in the log"), source=None,
+    fitted = {name: replace(getattr(population, name), value=float(row.value), low=float(row.low), high=float(row.high), reason=HOW.get(name.split("_")[0], "share in the log"), source=None,
                             fitted=f"fitted to {data}") for name, row in values.iterrows()}
     return replace(population, **fitted)
 

@@ -87,6 +87,11 @@ def pose(schemes: Sequence, *, n_customers: int = 400, weeks: int = 52, warmup: 
         Every draw of parameters meets the same seed, so the same people and the same luck.
     finance : Finance, optional
 
+    Returns
+    -------
+    Problem
+        ``.parameters``, a row a ranged number; taken by :func:`tornado`, :func:`screen` and :func:`sobol_indices`.
+
     Raises
     ------
     LoyaltyError
@@ -343,6 +348,11 @@ def tornado(problem: Problem, threads: int | None = None) -> pd.DataFrame:
     ----------
     problem : Problem
     threads : int, optional
+
+    Returns
+    -------
+    DataFrame
+        Index ``outcome, parameter``; ``low``, ``high`` and ``declared``: the outcome, in its own unit, at the ends of the range and at the values as declared.
     """
     return swings(problem.parameters, differences(problem, run_points(problem, swing_points(problem.parameters), threads)))
 
@@ -358,6 +368,11 @@ def screen(problem: Problem, trajectories: int = 4, *, seed: int = 0, threads: i
     seed : int
         Of the trajectories; the customers' is the problem's.
     threads : int, optional
+
+    Returns
+    -------
+    DataFrame
+        As :func:`elementary_effects`: a row an outcome and parameter, effects in the unit of the outcome for the whole range.
     """
     points = morris_points(problem.parameters, trajectories, seed)
     return elementary_effects(problem.parameters, points, differences(problem, run_points(problem, points, threads)), seed)
@@ -376,6 +391,11 @@ def sobol_indices(problem: Problem, over: Sequence[str], draws: int = 64, *, see
     seed : int
         Of the draws; the customers' is the problem's.
     threads : int, optional
+
+    Returns
+    -------
+    DataFrame
+        As :func:`sobol_table`: a row an outcome and parameter, indices as shares of the variance.
     """
     points = sobol_points(problem.parameters, over, draws, seed)
     return sobol_table(problem.parameters, over, differences(problem, run_points(problem, points, threads)), seed)

@@ -71,7 +71,7 @@ def live(person, b, weeks, life, orders, redeemed, by_tier, active):
     base = log(b.base / (1 - b.base))
     for week in range(weeks):
         if week < leave_at:
-            odds = base + b.balance * log(1 + balance / 100) + (b.recent if week - visited <= 1 else 0.0)
+            odds = base + b.balance * log(1 + balance / 100) + (b.recent if week - max(visited, ordered) <= 1 else 0.0)
             attends = uniform(key, ATTEND, week) < 1 / (1 + exp(-odds))
             now, end = float(week), min(week + 1.0, leave_at)
             while True:

@@ -73,7 +73,7 @@ class Shopper:
         """Draw whether the customer attends to the scheme this week."""
         world = self.world
         odds = world.base_odds + world.balance * log1p(self.balance / 100)
-        if day - self.visited_on <= 7:
+        if day - max(self.visited_on, self.ordered_on) <= 7:
             odds += world.recent
         self.attends = world.random() * (1 + exp(-odds)) < 1
 
