@@ -8,7 +8,7 @@ READY := $(VENV)/.ready
 MAKEFLAGS += --no-builtin-rules --no-print-directory
 export PYDEVD_DISABLE_FILE_VALIDATION = 1
 
-.PHONY: help setup study test export refresh site lab bench soak lock clean
+.PHONY: help setup study test export refresh refresh-long site lab bench soak lock clean
 
 help:
 	@echo "make study    run the studies into _study/, build _site/, print the headline table"
@@ -16,6 +16,7 @@ help:
 	@echo "make setup    the environment $(VENV), from requirements.lock"
 	@echo "make export   write the modules from the notebooks, README.md from nbs/index.ipynb"
 	@echo "make refresh  run all notebooks in place and keep their outputs (ONLY=03 for some)"
+	@echo "make refresh-long  compute the stored results that are missing (FORCE=1: all), refresh the pages that load them"
 	@echo "make site     build _site/ from the saved notebooks"
 	@echo "make lab      open JupyterLab"
 	@echo "make bench    benchmarks;  make soak: the long tests;  make lock: resolve requirements.lock anew"
@@ -53,6 +54,11 @@ export: setup
 refresh: export
 	@$(BIN)/python tools/notebooks.py refresh $(ONLY) --jobs $(JOBS)
 	@$(BIN)/python tools/readme.py
+
+# pages that load data/results: the notebooks of the modules named in tools/long_runs.py
+refresh-long: export
+	@$(BIN)/python tools/long_runs.py --jobs $(JOBS) $(if $(FORCE),--force)
+	@$(MAKE) refresh ONLY="_sensitivity _fits"
 
 site: setup
 	@$(BIN)/python tools/site_pages.py

@@ -31,7 +31,7 @@ setup(
     packages=["loyalty_research", "loyalty_research.data"],
     package_dir={"loyalty_research.data": "data"},
     package_data={
-        "loyalty_research.data": ["schemes/*.toml", "examples/*.toml", "refused/*.toml", "reference/*.csv", "*/*.json", "*/*.md"],
+        "loyalty_research.data": ["schemes/*.toml", "examples/*.toml", "refused/*.toml", "reference/*.csv", "results/*.csv", "*/*.json", "*/*.md"],
     },
     zip_safe=False,
 )

@@ -23,8 +23,10 @@ _EXPOSED = {
     "population": "Population",
     "behaviour": "Behaviour",
     "simulation": "simulate Simulation",
+    "calibration": "calibrate",
     "outcomes": "Finance",
     "comparison": "compare Comparison",
+    "sensitivity": "pose tornado screen sobol_indices robust Robustness",
 }
 _HOMES = {name: module for module, names in _EXPOSED.items() for name in names.split()}
 

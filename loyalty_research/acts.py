@@ -313,6 +313,7 @@ def spend_at_visit(customer, rules, person, mind, b, world, diary, now):
     for currency in range(rules.n_currencies):
         outlet = world.outlet[currency]
         points = most_at_outlet(customer, rules, currency, outlet) if outlet >= 0 else 0
+        mind.n_tempted += 1 if points > 0 else 0
         if points > 0 and b.redemption_on and (mind.attends or b.attention_on == 0):
             gain = (1 - b.redemption_mental) * (points * world.worth[currency]) ** 0.88
             cost = exp(b.redemption_log_cost + b.redemption_cost_spread * person.cost_score)

@@ -19,10 +19,10 @@ from .population import Parameter, list_parameters, put_value
 @dataclass(frozen=True, kw_only=True)
 class Attention:
     """M1. Redeeming, chasing an edge and hurrying before an expiry happen only in weeks in which a customer attends: logit of the chance is that of the
-    base, more after a push or a visit within seven days, and more the larger the balance, by ln(1 + CNY)."""
+    base, more after a push, a visit or an order within seven days, and more the larger the balance, by ln(1 + CNY)."""
 
     base: Parameter = Parameter(value=0.3, low=0.05, high=0.5, unit="chance a week", reason="M1")
-    recent: Parameter = Parameter(value=0.8, low=0, high=3, unit="log odds", reason="M1: after a push or a visit in seven days")
+    recent: Parameter = Parameter(value=0.8, low=0, high=3, unit="log odds", reason="M1: after a push, a visit or an order in seven days")
     balance: Parameter = Parameter(value=0.3, low=0, high=1, unit="log odds by ln(1 + CNY)", reason="M1")
 
 # %% ../nbs/api/32_behaviour.ipynb #c005
@@ -31,8 +31,8 @@ class PointsPressure:
     """Effort rises with the share u of the way to a reward that is done, stamps given at the start included: adds beta * g, g = ((n - 1) / (N - 2)) ** kappa
     for the n-th of N steps (goal gradient, endowed progress)."""
 
-    beta: Parameter = Parameter(value=0.241, low=0, high=1, unit="log rate", reason="the ten-stamp card of F002 and F004", source="F002", to_fit=True)
-    kappa: Parameter = Parameter(value=0.242, low=0.1, high=3, unit="power", reason="the ten-stamp card of F002 and F004", source="F004", to_fit=True)
+    beta: Parameter = Parameter(value=0.878, low=0, high=1, unit="log rate", reason="goal gradient", source="F002", fitted="the ten-stamp card played again (F002, F004)", to_fit=True)
+    kappa: Parameter = Parameter(value=0.1, low=0.1, high=3, unit="power", reason="goal gradient", source="F004", fitted="the ten-stamp card played again (F002, F004)", to_fit=True)
 
 # %% ../nbs/api/32_behaviour.ipynb #c006
 @dataclass(frozen=True, kw_only=True)
@@ -58,9 +58,9 @@ class Redemption:
     """Redeeming at an order as a choice between none and what the rules allow (equation 4): cash and points are booked apart,
     U_r = -(p - r)^.88 - k r^.88 - c [r > 0] + weight * points earned, in CNY; the cost c is lognormal over customers."""
 
-    log_cost: Parameter = Parameter(value=0.5, low=-2, high=4, unit="mean of ln c", reason="by hand, not yet fitted: redemption rates of F029 and F031 (F029)", to_fit=True)
+    log_cost: Parameter = Parameter(value=2.911, low=-2, high=4, unit="mean of ln c", reason="redemption rates", source="F029", fitted="points that spend like cash, played again (F029, F031)", to_fit=True)
     cost_spread: Parameter = Parameter(value=0.8, low=0, high=2, unit="sd of ln c", reason="no source")
-    mental: Parameter = Parameter(value=0.5, low=0.2, high=1.5, unit="loss of points over loss of cash", reason="by hand, not yet fitted: F029 and F031 (F031)", to_fit=True)
+    mental: Parameter = Parameter(value=0.202, low=0.2, high=1.5, unit="loss of points over loss of cash", reason="redemption rates", source="F031", fitted="points that spend like cash, played again (F029, F031)", to_fit=True)
     earned: Parameter = Parameter(value=0.5, low=0, high=1, unit="weight of points earned", reason="no source")
     scale: Parameter = Parameter(value=1, low=0.3, high=3, unit="logit scale", reason="a unit: traded off against the others")
 
@@ -93,7 +93,7 @@ class Status:
 class Retention:
     """What would be lost keeps customers: the hazard of leaving is multiplied by exp(-hold * (1 - exp(-stake / scale))), the stake being points and paid time in CNY."""
 
-    hold: Parameter = Parameter(value=0.4, low=0, high=1.5, unit="log hazard", reason="by hand, not yet fitted: the lift of F053 (F053)", to_fit=True)
+    hold: Parameter = Parameter(value=1.495, low=0, high=1.5, unit="log hazard", reason="lift of customer value", source="F053", fitted="the salons played again (F053)", to_fit=True)
     scale: Parameter = Parameter(value=20, low=2, high=100, unit="CNY", reason="no source")
 
 # %% ../nbs/api/32_behaviour.ipynb #c013
@@ -106,8 +106,8 @@ class Joining:
     sense: Parameter = Parameter(value=1, low=0.2, high=3, unit="log odds by 100 CNY", reason="no source")
     select: Parameter = Parameter(value=1, low=0, high=2, unit="log odds", reason="M2: who expects more joins")
     inertia: Parameter = Parameter(value=0.3, low=0.1, high=0.5, unit="chance", reason="M7")
-    renew: Parameter = Parameter(value=2.2, low=0, high=4, unit="log odds", reason="by hand, not yet fitted: first renewals of 0.91 (F112)", to_fit=True)
-    select_renew: Parameter = Parameter(value=0.8, low=0, high=2, unit="log odds", reason="by hand, not yet fitted: later renewals of 0.96 (F112)", to_fit=True)
+    renew: Parameter = Parameter(value=1.975, low=0, high=4, unit="log odds", reason="first renewals", source="F112", fitted="Prime's renewals of 2016 played again (F112)", to_fit=True)
+    select_renew: Parameter = Parameter(value=2, low=0, high=2, unit="log odds", reason="later renewals", source="F112", fitted="Prime's renewals of 2016 played again (F112)", to_fit=True)
 
 # %% ../nbs/api/32_behaviour.ipynb #c014
 @dataclass(frozen=True, kw_only=True)
@@ -115,7 +115,7 @@ class PlanUse:
     """M7. Members buy more: for the benefit, and at first because they have paid (payment depreciation): economic + sunk * exp(-months since / months)."""
 
     economic: Parameter = Parameter(value=0.1, low=0, high=0.4, unit="log rate", reason="no source")
-    sunk: Parameter = Parameter(value=0.2, low=0, high=0.6, unit="log rate", reason="by hand, not yet fitted: the non-economic share of Iyengar et al. (F064)", to_fit=True)
+    sunk: Parameter = Parameter(value=0.528, low=0, high=0.6, unit="log rate", reason="non-economic share", source="F064", fitted="the paid plan played again (F064)", to_fit=True)
     months: Parameter = Parameter(value=3, low=1, high=6, unit="months", reason="M7")
 
 # %% ../nbs/api/32_behaviour.ipynb #c015

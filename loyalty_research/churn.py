@@ -62,6 +62,8 @@ class Fit:
         Standard errors, same index; NaN where the data do not bound a parameter, see `note`.
     loglik : float
         Log-likelihood at the maximum, constants included.
+    log_cov : DataFrame
+        Covariance of the logarithms of the estimates, also where `se` is NaN: a ratio of two parameters may be bounded where neither is. None without a fit.
     data : DataFrame
         What was fitted, a row a customer (or a term).
     note : str
@@ -71,6 +73,7 @@ class Fit:
     params: pd.Series
     se: pd.Series
     loglik: float
+    log_cov: pd.DataFrame | None = field(repr=False, default=None)
     data: pd.DataFrame = field(repr=False)
     note: str = ""
     names: ClassVar[tuple[str, ...]] = ()
@@ -89,7 +92,7 @@ class Fit:
 
 # %% ../nbs/api/30_churn.ipynb #c009
 def _maximise(loglik: Callable, edge: np.ndarray, n: float) -> tuple[np.ndarray, np.ndarray, float]:
-    """Log-parameters between -edge and edge at the maximum, their standard errors (inf where it is nearly flat), and the log-likelihood."""
+    """Log-parameters between -edge and edge at the maximum, their covariance, and the log-likelihood."""
     from scipy.optimize import minimize
 
     n_params = len(edge)
@@ -121,21 +124,23 @@ def _maximise(loglik: Callable, edge: np.ndarray, n: float) -> tuple[np.ndarray,
         raise EstimationError(f"the likelihood must have a maximum, but the search stopped at {np.exp(point).round(4).tolist()} (in units of the mean) "
                               f"with {gain:.2g} still to gain; look for extreme rows, or fit more customers.")
     roots, axes = np.linalg.eigh(hessian)
-    spread = np.sqrt((axes**2 / np.maximum(roots, 1e-3)).sum(axis=1))          # a flat direction counts as 30 wide
-    return point, np.where((spread < 2.5) & (np.abs(point) < edge), spread, np.inf), -n * loss(point)[0]
+    return point, axes / np.maximum(roots, 1e-3) @ axes.T, -n * loss(point)[0]          # a flat direction counts as 30 wide
 
 # %% ../nbs/api/30_churn.ipynb #c010
 def _fit(kind: type[Fit], loglik: Callable, data: pd.DataFrame, *, n: float, unit: float = 1.0, shift: float = 0.0, names=None) -> Fit:
     """Fit a model; `loglik` takes times or amounts in `unit`, and `shift` is what that adds to the log-likelihood."""
     names = list(names or kind.names)
-    point, spread, value = _maximise(loglik, np.array([1.5 if name == "c" else 12.0 for name in names]), n)
+    edge = np.array([1.5 if name == "c" else 12.0 for name in names])
+    point, cov, value = _maximise(loglik, edge, n)
+    spread = np.sqrt(np.diag(cov))
+    spread = np.where((spread < 2.5) & (np.abs(point) < edge), spread, np.inf)
     params = pd.Series(np.exp(point) * [unit if name in kind.scaled else 1.0 for name in names], index=names, name="estimate")
     loose = [f"{name} (here {params[name]:.3g})" for name, each in zip(names, spread, strict=True) if np.isinf(each)]
     note = f"the data hardly bound {' and '.join(loose)}, so these have no standard error; compare models, or fit more customers" if loose else ""
     if note:
         warnings.warn(f"{kind.__name__}: {note}.", UserWarning, stacklevel=4)
     se = pd.Series(np.where(np.isinf(spread), np.nan, params * spread), index=names, name="se")
-    return kind(params=params, se=se, loglik=float(value + shift), data=data, note=note)
+    return kind(params=params, se=se, loglik=float(value + shift), log_cov=pd.DataFrame(cov, names, names), data=data, note=note)
 
 # %% ../nbs/api/30_churn.ipynb #c014
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -25,7 +25,7 @@ from .population import Population
 from .replay import Replay, replay
 from .results import to_frame
 from .schemes import Scheme, load_scheme
-from .simulation import simulate, whole_number
+from .simulation import Setting, simulate, whole_number
 
 # %% ../nbs/api/50_comparison.ipynb #c004
 COLUMNS = ("points_issued", "points_redeemed", "points_expired", "points_outstanding", "redemption_rate", "expiry_rate", "breakage_rate",
@@ -51,12 +51,18 @@ class Comparison:
     segments : DataFrame
         Who wins and who loses against `none`, by scheme and segment: ``platform_cny`` (mean a customer), ``platform_wins`` (share of customers), ``gain_cny``,
         ``customer_wins``. Empty for a log and without `none`.
+    settings : dict of str to Setting
+        All that the first simulated world of each row depends on; empty for a log.
+    finance : Finance or None
+        What sales were taken to be worth; None for a log.
     """
 
     table: pd.DataFrame
     paired: pd.DataFrame
     replays: dict[str, Replay]
     segments: pd.DataFrame
+    settings: dict[str, Setting]
+    finance: Finance | None
 
     def plot(self, quantity: str = "net_value_cny", ax=None):
         """Draw a quantity of each scheme with its 95 % interval: differences from `none` where there are some; return the axes."""
@@ -232,7 +238,7 @@ def compare_log(loaded: dict[str, Scheme], control: str | None, events, until, d
     table = pd.DataFrame({name: with_bounds(each) for name, each in measured.items()}).T.rename_axis("scheme")
     differences = {name: with_bounds(each - measured[control]) for name, each in measured.items() if name != control} if control else {}
     paired = pd.DataFrame(differences).T if differences else table.iloc[:0]
-    return Comparison(table=table, paired=paired.rename_axis("scheme"), replays=replays, segments=pd.DataFrame())
+    return Comparison(table=table, paired=paired.rename_axis("scheme"), replays=replays, segments=pd.DataFrame(), settings={}, finance=None)
 
 # %% ../nbs/api/50_comparison.ipynb #replication-seed
 def replication_seed(seed: int, replication: int) -> int:
@@ -267,10 +273,12 @@ def compare_simulated(loaded: dict[str, Scheme], control: str | None, finance: F
     """Simulate schemes on the same customers, replication by replication."""
     found: dict[str, list] = {name: [] for name in loaded}
     winners: dict[str, list] = {name: [] for name in loaded if control and name != control}
+    settings: dict[str, Setting] = {}
     with tqdm(total=replications * len(loaded), unit=" runs", mininterval=1) as bar:
         for replication in range(replications):
             done = {name: simulate(scheme, seed=replication_seed(seed, replication), twins=True, progress=False, **options) for name, scheme in loaded.items()}
             bar.update(len(loaded))
+            settings = settings or {name: each.setting for name, each in done.items()}
             for name, each in done.items():
                 found[name].append(outcomes(each, finance))
             value = {name: customer_value(each, finance) for name, each in done.items()} if winners else {}
@@ -285,7 +293,7 @@ def compare_simulated(loaded: dict[str, Scheme], control: str | None, finance: F
     segments = {name: sum(rows) / len(rows) for name, rows in winners.items()}
     return Comparison(
         table=table.rename_axis("scheme"), paired=(pd.DataFrame(paired).T if paired else table.iloc[:0]).reindex(columns=keep).rename_axis("scheme"), replays={},
-        segments=pd.concat(segments, names=["scheme", "segment"]) if segments else pd.DataFrame())
+        segments=pd.concat(segments, names=["scheme", "segment"]) if segments else pd.DataFrame(), settings=settings, finance=finance)
 
 # %% ../nbs/api/50_comparison.ipynb #c018
 def compare(schemes: Sequence, events=None, *, n_customers: int = 20_000, weeks: int = 104, warmup: int = 104, replications: int = 20, start="2022-01-01", seed: int = 0,
@@ -315,7 +323,7 @@ def compare(schemes: Sequence, events=None, *, n_customers: int = 20_000, weeks:
     Returns
     -------
     Comparison
-        ``.table``, ``.paired``, ``.segments``, ``.plot()`` and, for a log, the ``.replays``.
+        ``.table``, ``.paired``, ``.plot()``; for a log the ``.replays``, for simulated customers ``.segments``, ``.settings`` and ``.finance``.
 
     Raises
     ------

@@ -57,7 +57,7 @@ TO_DO = 512
 WEEK_DAYS, MONTH_DAYS = 7, 30.4
 ERRAND = np.dtype([("time", "i8"), ("order", "i8"), ("kind", "i4"), ("buyer", "i4")], align=True)
 MIND = np.dtype([
-    ("to_order", "f8"), ("to_visit", "f8"), ("to_leave", "f8"), ("alive", "i4"), ("attends", "i4"), ("n_bought", "i8"), ("n_orders", "i8"), ("n_visits", "i8"),
+    ("to_order", "f8"), ("to_visit", "f8"), ("to_leave", "f8"), ("orders", "f8"), ("visits", "f8"), ("leaves", "f8"), ("stale", "i4"), ("alive", "i4"), ("attends", "i4"), ("n_bought", "i8"), ("n_orders", "i8"), ("n_visits", "i8"),
     ("n_redeemed", "i8"), ("n_tempted", "i8"), ("habit", "f8"), ("debt", "f8"), ("pull", "f8"), ("reset", "f8"), ("momentum", "f8"), ("shock", "f8"),
     ("tier", "i4"), ("ordered", "i4"), ("ordered_on", "i4"), ("visited_on", "i4"), ("pushed_on", "i4"), ("checked_in_on", "i4"), ("gamed_on", "i4"),
     ("plan", "i4"), ("plan_from", "i4"), ("term_from", "i4"), ("plan_until", "i4"), ("plan_fen", "i8"), ("plan_worth", "f8"), ("stamp", "f8"),
@@ -264,10 +264,10 @@ def notice_tier(customer, mind, b):
 @compiled
 def fade(mind, b, rate):
     """Let a week pass over what fades, and over what was borrowed."""
-    if b.reward_on:
+    if b.reward_on and mind.momentum + mind.reset > 0:
         mind.reset *= exp(-1 / b.reward_weeks)
         mind.momentum *= exp(-1 / b.reward_weeks)
-    if b.status_on:
+    if b.status_on and mind.shock != 0:
         mind.shock *= exp(-1 / b.status_weeks)
     if b.habit_on:
         keep = 0.5 ** (1 / b.habit_half_life)
@@ -315,7 +315,7 @@ def attend(customer, person, mind, b, world, rules, week):
         for currency in range(rules.n_currencies):
             cny += max(customer.purse[currency].balance, 0) * world.value[currency]
         x = log(b.attention_base / (1 - b.attention_base)) + b.attention_balance * log(1 + cny)
-        recent = max(mind.pushed_on, mind.visited_on)
+        recent = max(mind.pushed_on, mind.visited_on, mind.ordered_on)
         if customer.today - recent <= WEEK_DAYS or hurries(customer, rules, b):
             x += b.attention_recent
         mind.attends = 1 if uniform(person.key, ATTEND, week) < logistic(x) else 0

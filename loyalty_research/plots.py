@@ -4,7 +4,7 @@
 __all__ = ['COLORS', 'INK', 'QUIET', 'GRID', 'WIDTH', 'DPI', 'pick_colors', 'check_numbers', 'panels', 'dress', 'scale_axis',
            'write', 'legend_above', 'add_mark', 'spread_apart', 'label_ends', 'plot_lines', 'plot_flows', 'plot_shares',
            'share_at_least', 'plot_distribution', 'plot_histogram', 'plot_fees', 'plot_split', 'plot_ranges',
-           'plot_survival', 'plot_counts', 'save_result']
+           'plot_tornado', 'plot_survival', 'plot_counts', 'save_result']
 
 # %% ../nbs/api/05_plots.ipynb #c002
 import os
@@ -659,6 +659,53 @@ def plot_ranges(table: pd.DataFrame, *, x_label: str, title: str = "", log_x: bo
         ax.scatter([], [], color=palette[name], s=42, label=name)
     if ax.get_legend_handles_labels()[0]:
         legend_above(ax, len(palette))
+    return ax
+
+# %% ../nbs/api/05_plots.ipynb #tornado1
+def plot_tornado(table: pd.DataFrame, *, base: float, x_label: str, title: str = "", colors: Mapping[str, str] | None = None, ax=None, **kwargs):
+    """Draw for each assumed number the result at the low and at the high end of its range, as bars from the result as declared.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Index: the numbers, from the top; the widest first is usual. Columns ``low`` and ``high``: the result at either end; optionally ``low_at`` and
+        ``high_at`` (str), the ends themselves, which are written beside the bars.
+    base : float
+        The result with every number as declared.
+    x_label, title : str
+        The label names the unit.
+    colors : mapping of ``low`` and ``high`` to a key of `COLORS`, optional
+    ax : Axes, optional
+    **kwargs
+        For `Axes.barh`.
+
+    Returns
+    -------
+    Axes
+
+    Raises
+    ------
+    ValueError
+        If a column is missing, or the table or the base cannot be drawn.
+    """
+    missing = [name for name in ("low", "high") if name not in table]
+    if missing:
+        raise ValueError(f"table lacks the column {missing[0]!r}; give low and high.")
+    check_numbers(table[["low", "high"]].assign(base=float(base)), "table")
+    ax = panels(height=1.1 + 0.44 * len(table))[0] if ax is None else ax
+    places = np.arange(len(table))
+    for (end, color), shift in zip(pick_colors(["low", "high"], colors).items(), (-0.2, 0.2), strict=True):
+        ax.barh(places + shift, table[end] - base, **{"left": base, "height": 0.36, "color": color, "label": f"at the {end} end of its range", **kwargs})
+        for place, value, text in zip(places + shift, table[end], table.get(f"{end}_at", ()), strict=False):
+            ahead = value >= base
+            write(ax, text, (value, place), (4 if ahead else -4, 0), QUIET, ha="left" if ahead else "right", va="center", fontsize=8)
+    ax.set_yticks(places, [textwrap.fill(str(name), 34) for name in table.index])
+    ax.set_ylim(len(table) - 0.4, -0.6)
+    ax.margins(x=0.12)
+    ax.axvline(base, color=INK, linewidth=1)
+    scale_axis(ax, "x")
+    dress(ax, title=title, x_label=x_label, grid="x")
+    legend_above(ax, 2)
     return ax
 
 # %% ../nbs/api/05_plots.ipynb #churn1

@@ -23,12 +23,14 @@ class Parameter:
     ----------
     value : float
     low, high : float
-        The bounds between which it could lie, both inclusive.
+        The bounds between which it could lie, both inclusive; of a fitted one the 95 % interval of the fit.
     unit : str
     reason : str
         Why this number and these bounds.
     source : str, optional
         The row of the reference tables that says so; without one the number is assumed.
+    fitted : str, optional
+        The data to which the number was fitted.
     to_fit : bool
         Whether a fit to published findings may move it.
     """
@@ -39,6 +41,7 @@ class Parameter:
     unit: str
     reason: str
     source: str | None = None
+    fitted: str | None = None
     to_fit: bool = False
 
     def __post_init__(self):
@@ -47,8 +50,8 @@ class Parameter:
 
     @property
     def provenance(self) -> str:
-        """`sourced` or `assumed`."""
-        return "sourced" if self.source else "assumed"
+        """`fitted`, `sourced` or `assumed`."""
+        return "fitted" if self.fitted else "sourced" if self.source else "assumed"
 
     def __repr__(self) -> str:
         return f"{self.value:g} [{self.low:g}, {self.high:g}]"
@@ -67,7 +70,8 @@ def list_parameters(parts: Mapping[str, object]) -> pd.DataFrame:
     DataFrame
         ``path, value, unit, provenance, source_id, reason, low, high``, as :attr:`Scheme.parameters` has them.
     """
-    rows = [(f"{name}.{each.name}", number.value, number.unit, number.provenance, number.source or "", number.reason, number.low, number.high)
+    rows = [(f"{name}.{each.name}", number.value, number.unit, number.provenance, number.source or "",
+             f"{number.reason}; {number.fitted}" if number.fitted else number.reason, number.low, number.high)
             for name, part in parts.items() if is_dataclass(part)
             for each in fields(part) if isinstance(number := getattr(part, each.name), Parameter)]
     return pd.DataFrame(rows, columns=["path", "value", "unit", "provenance", "source_id", "reason", "low", "high"])

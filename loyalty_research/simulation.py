@@ -390,13 +390,14 @@ def simulate(scheme, n_customers: int = 20_000, weeks: int = 104, *, warmup: int
         weeks=whole_number(weeks, "weeks", 1, 1040), warmup=whole_number(warmup, "warmup", 0, 1040), runoff=bool(runoff),
         start=first_instant(start), seed=whole_number(seed, "seed", 0, 2**63), twins=bool(twins))
     check_dates(setting)
-    tally, lives, notes = new_tally(setting), [], [np.zeros(0, SCORE_NOTE)]
+    tally, lives, notes, first = new_tally(setting), np.zeros(setting.n_customers, LIFE), [np.zeros(0, SCORE_NOTE)], 0
     for part, life, _, scores in run_all(setting, None if threads is None else whole_number(threads, "threads", 1, 1024), progress=progress):
         for total, each in zip(tally, part, strict=True):
             total += each
-        lives.append(life)
+        lives[first:first + len(life)] = life
+        first += len(life)
         notes.append(scores)
-    return Simulation(setting=setting, tally=tally, lives=np.concatenate(lives), seats=seats_of(setting, np.concatenate(notes)))
+    return Simulation(setting=setting, tally=tally, lives=lives, seats=seats_of(setting, np.concatenate(notes)))
 
 # %% ../nbs/api/38_simulation.ipynb #c027
 def digest_ledger(ledger) -> dict:

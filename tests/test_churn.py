@@ -187,6 +187,8 @@ def test_customers_who_do_not_differ_are_said_to_be_so(fit):
         found = fit(*columns(same))
     assert found.se[["r", "alpha"]].isna().all() and "r (here" in found.note and "alpha (here" in found.note
     assert found.params["r"] / found.params["alpha"] == pytest.approx(1 / 3, rel=0.05)
+    cov = found.log_cov.loc[["r", "alpha"], ["r", "alpha"]].to_numpy()
+    assert np.sqrt(cov[0, 0] + cov[1, 1] - 2 * cov[0, 1]) < 0.05 and np.sqrt(cov[0, 0]) > 2
     assert np.isfinite(found.loglik) and np.isfinite(found.predict(10)).all()
     assert found.summary()["low"].isna().equals(found.se.isna())
 

@@ -227,3 +227,15 @@ def test_a_scheme_named_twice_or_unknown_is_refused():
 def test_draws_and_seeds_are_whole_numbers_from_zero(values):
     with pytest.raises(lr.LoyaltyError, match="draws|seed"):
         lr.compare(["jd"], make_log([grant(5)]), **values)
+
+
+# -------------------------------------------------------------------------------------------- the settings
+
+
+def test_a_comparison_says_what_it_depends_on():
+    simulated = lr.compare(["jd", "none"], n_customers=5, weeks=2, warmup=0, replications=2, seed=3)
+    assert list(simulated.settings) == ["jd", "none"] and simulated.finance == lr.Finance()
+    jd, none = simulated.settings.values()
+    assert jd.scheme.key == "jd" and jd.seed == none.seed and (jd.n_customers, jd.weeks, jd.warmup) == (5, 2, 0)
+    of_log = lr.compare(["none"], make_log([grant(5)]), draws=0)
+    assert of_log.settings == {} and of_log.finance is None

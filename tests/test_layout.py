@@ -95,7 +95,7 @@ def test_every_module_has_a_notebook(exported):
 
 @each_api_notebook
 def test_name_says_the_floor_and_the_module(path):
-    assert re.fullmatch(r"\d\d_[a-z]+", path.stem), f"{path.name}: name it NN_name.ipynb"
+    assert re.fullmatch(r"\d\d_[a-z]+(_[a-z]+)*", path.stem), f"{path.name}: name it NN_name.ipynb"
     targets = [cell.directives["default_exp"] for cell in read_cells(path) if "default_exp" in cell.directives]
     assert targets == [path.stem[3:]], f"{path.name} exports to {targets}, not to {path.stem[3:]}"
 

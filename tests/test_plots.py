@@ -15,6 +15,7 @@ TWO = pd.DataFrame({"beans": [0, 40, 90, 60], "coins": [10, 30, 60, 59]}, index=
 SHARES = pd.DataFrame({"ordinary": [1, 0.9, 0.7, 0.7], "super": [0, 0.1, 0.3, 0.2]}, index=MONTHS)
 SPLIT = pd.DataFrame({"redeemed": [0.1, 0.6], "expired": [0.9, 0.4]}, index=["beans", "coins"])
 RANGES = pd.DataFrame({"value": [1.0, 2.0], "low": [0.8, 2.0], "high": [1.3, 2.5]}, index=["beans", "value"])
+SWINGS = pd.DataFrame({"low": [1.0, 2.5], "high": [4.0, 2.2], "low_at": ["0.03", "0"], "high_at": ["0.3", "5"]}, index=["margin", "cost"])
 FEES = pd.DataFrame({"plus": [np.nan, 198, 188, 188]}, index=[100, 201, 1001, 5000])
 LEFT = pd.DataFrame({"survival": [0.9, 0.6], "low": [0.7, np.nan], "high": [1.0, np.nan]}, index=[1, 3])
 EVERY = {
@@ -26,6 +27,7 @@ EVERY = {
     "fees": lambda ax=None: plots.plot_fees(FEES, ax=ax),
     "split": lambda ax=None: plots.plot_split(SPLIT, x_label="share", ax=ax),
     "ranges": lambda ax=None: plots.plot_ranges(RANGES, x_label="CNY", ax=ax),
+    "tornado": lambda ax=None: plots.plot_tornado(SWINGS, base=2.0, x_label="CNY", ax=ax),
     "survival": lambda ax=None: plots.plot_survival({"a": LEFT, "b": LEFT[["survival"]]}, x_label="years", ax=ax),
     "counts": lambda ax=None: plots.plot_counts(SPLIT, x_label="kind", y_label="customers", ax=ax),
 }
@@ -133,6 +135,13 @@ def test_ranges_write_the_text_where_there_is_one():
     assert [text.get_text() for text in ax.texts] == ["0.8 to 1.3", "2 to 2.5"]
 
 
+def test_tornado_bars_run_from_the_base_and_say_where_they_end():
+    ax = plots.plot_tornado(SWINGS, base=2.0, x_label="CNY")
+    assert [[(bar.get_x(), bar.get_x() + bar.get_width()) for bar in bars] for bars in ax.containers] == [[(2, 1), (2, 2.5)], [(2, 4), (2, 2.2)]]
+    assert [text.get_text() for text in ax.texts] == ["0.03", "0", "0.3", "5"]
+    assert not plots.plot_tornado(SWINGS[["low", "high"]], base=2.0, x_label="CNY").texts
+
+
 @pytest.mark.parametrize(("draw", "message"), [
     (lambda: plots.plot_lines(TWO.iloc[:0], y_label="x"),
      "table must be a DataFrame with at least one row and one column, received an empty table."),
@@ -158,6 +167,8 @@ def test_ranges_write_the_text_where_there_is_one():
     (lambda: plots.plot_ranges(RANGES[["value"]], x_label="x"), "table lacks the column 'low'"),
     (lambda: plots.plot_ranges(RANGES.assign(high=0.5), x_label="x"),
      "low <= value <= high must hold, received [0.8, 1.0, 0.5] in row 0"),
+    (lambda: plots.plot_tornado(SWINGS[["low"]], base=2, x_label="x"), "table lacks the column 'high'"),
+    (lambda: plots.plot_tornado(SWINGS, base=np.nan, x_label="x"), "column 'base' must be finite, received nan (rows 0, 1)"),
     (lambda: plots.plot_survival({"a": LEFT[::-1]}, x_label="x"), "curves['a']: the index must ascend"),
     (lambda: plots.plot_survival({"a": LEFT - 1}, x_label="x"), "column 'survival' must be 0 or more"),
     (lambda: plots.plot_counts(-SPLIT, x_label="x", y_label="y"), "column 'redeemed' must be 0 or more"),

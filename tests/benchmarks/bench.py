@@ -1,5 +1,7 @@
 """Speed and memory of the package, as one table: `make bench`, or `python tests/benchmarks/bench.py --events 1000000`.
 
+`--only replay` or `--only simulation` runs one half; `--long` also runs all replications of the comparison.
+
 Every figure comes from a process of its own. This process imports nothing but the standard library, because a child
 inherits the peak memory of its parent. README.md says what each row is.
 """
@@ -18,6 +20,9 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 TARGET_EVENTS = 10_000_000
 START, DAYS, EVENTS_A_CUSTOMER = "2022-07-01", 730, 100   # two years that hold a 31 December on which beans expire
+PLAYED, MESA_PLAYED, WEEKS = 32_768, 2_048, 104           # customers of the package and of the slow versions, weeks
+MESA = "mesa==3.3.1"
+TEN = "amazon_prime jd kaola none pinduoduo pinduoduo_v1 qq taobao xiaohongshu yanxuan"
 COLUMNS = "customer_id time kind amount order_id item_id category shop channel virtual currency points event_id"
 
 
@@ -238,7 +243,92 @@ def measure_start() -> dict:
     return {"cpu": None, "wall": None, "facts": {}}
 
 
+def make_people(folder: Path, n: int, few: int, weeks: int) -> dict:
+    """Write the people and the numbers that all versions of the simulation share, and for the slow ones the first few people."""
+    import numpy as np
+    from simulation_world import facts, mechanisms, people_of
+
+    people = people_of(mechanisms(), n, 0)
+    np.save(folder / "people.npy", people)
+    np.save(folder / "few.npy", people[:few])
+    (folder / "facts.json").write_text(json.dumps(facts(weeks)))
+    return {"cpu": 0, "wall": 0, "facts": {}}
+
+
+def measure_simulation(folder: Path, n: int, weeks: int, idle: bool = False, threads: int | None = 1) -> dict:
+    """Simulate the small scheme with three mechanisms."""
+    from simulation_world import simulate_ours
+
+    simulate_ours(64, 4)                                          # loads or compiles the steps
+    begin = clock()
+    done = simulate_ours(n, weeks, idle=idle, threads=threads)
+    took = taken(begin)
+    took["facts"] = {"orders": int(done.lives["orders"].sum()), "redeemed": round(100 * float(done.lives["spent_cny"].sum()))}
+    return took
+
+
+def measure_acts(folder: Path, n: int, weeks: int) -> dict:
+    """Count the acts of the simulation."""
+    from simulation_world import simulate_ours
+
+    from loyalty_research.simulation import run_all
+
+    logs = run_all(simulate_ours(n, weeks).setting, 1, log_wanted=True, size=64, progress=False)
+    return {"cpu": 0, "wall": 0, "facts": {"acts": sum(len(acts) for _, _, acts in logs)}}
+
+
+def measure_everything(folder: Path, n: int, weeks: int) -> dict:
+    """Simulate jd with all mechanisms, as users do."""
+    import loyalty_research as lr
+
+    options = {"warmup": 0, "threads": 1, "progress": False}
+    lr.simulate("jd", 64, 4, **options)
+    begin = clock()
+    lr.simulate("jd", n, weeks, **options)
+    return taken(begin)
+
+
+def measure_kernel(folder: Path, draws: bool) -> dict:
+    """Run the kernel without rules, or only draw the random numbers of its lives."""
+    import numpy as np
+    from simulation_kernel import draw_all, run_kernel
+
+    people, numbers = np.load(folder / "people.npy"), json.loads((folder / "facts.json").read_text())
+    run_kernel(people[:10], numbers)
+    begin = clock()
+    lives = run_kernel(people, numbers)
+    if draws:
+        draw_all(people[:10], lives[:10])
+        begin = clock()
+        draw_all(people, lives)
+    return taken(begin, orders=int(lives["orders"].sum()))
+
+
+def measure_plain(folder: Path) -> dict:
+    """Run the simulation in plain Python, one object a customer."""
+    import numpy as np
+    from simulation_plain import run_plain
+
+    people, numbers = np.load(folder / "few.npy"), json.loads((folder / "facts.json").read_text())
+    begin = clock()
+    world, _ = run_plain(people, numbers, 0)
+    return taken(begin, orders=sum(world.orders), redeemed=sum(world.redeemed))
+
+
+def measure_compare(folder: Path, replications: int) -> dict:
+    """Compare ten schemes on 20,000 simulated customers, on two threads."""
+    import loyalty_research as lr
+
+    options = {"weeks": 104, "warmup": 104, "threads": 2}
+    lr.compare(TEN.split(), n_customers=64, weeks=4, warmup=4, replications=1)
+    begin = clock()
+    table = lr.compare(TEN.split(), n_customers=20_000, replications=replications, **options).table
+    return taken(begin, schemes=len(table))
+
+
 MEASURES = {
+    "make_people": make_people, "simulation": measure_simulation, "acts": measure_acts, "everything": measure_everything, "kernel": measure_kernel,
+    "plain": lambda folder: measure_plain(folder), "compare": measure_compare,
     "make_logs": make_logs, "check_answers": check_answers, "replay": measure_replay, "sort": measure_sort,
     "audit": measure_audit,
     "memory": measure_memory, "import": lambda folder: measure_import(), "start": lambda folder: measure_start(),
@@ -257,15 +347,19 @@ def run(folder: Path, measure: str, *, repeat: int = 1, environment: dict | None
 def run_once(folder: Path, measure: str, environment: dict, options: dict) -> Figure:
     """Run a measure in one fresh process."""
     given = ["--measure", measure, "--folder", str(folder), "--options", json.dumps(options)]
+    return watch_process([sys.executable, __file__, *given], environment, f"{measure} {options}")
+
+
+def watch_process(command: list[str], environment: dict, name: str) -> Figure:
+    """Run a command that prints what it took, and say what the process took."""
     begin = time.perf_counter()
-    child = subprocess.Popen([sys.executable, __file__, *given], stdout=subprocess.PIPE, text=True,
-                             env={**os.environ, **environment})
+    child = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env={**os.environ, **environment})
     with child.stdout:
         said = child.stdout.read()
     _, status, used = os.wait4(child.pid, 0)
     child.returncode = os.waitstatus_to_exitcode(status)
     if child.returncode:
-        raise SystemExit(f"The measure {measure} {options} ended with exit code {child.returncode}; see above.")
+        raise SystemExit(f"The measure {name} ended with exit code {child.returncode}; see above.")
     took = json.loads(said.splitlines()[-1])
     whole = used.ru_utime + used.ru_stime, time.perf_counter() - begin
     cpu, wall = (whole if took["cpu"] is None else (took["cpu"], took["wall"]))
@@ -354,11 +448,107 @@ def bench_start(table: Table, folder: Path, repeat: int) -> None:
     table.row("process to its first replay, later", warm, target="< 3 CPU s", met=warm.cpu < 3)
 
 
+def make_mesa(folder: Path) -> Path | None:
+    """Make an environment with Mesa and return its Python; None where it cannot be had."""
+    uv, python = Path(sys.executable).with_name("uv"), folder / "mesa" / "bin" / "python"
+    for command in ([uv, "venv", "--quiet", "--python", sys.executable, folder / "mesa"], [uv, "pip", "install", "--quiet", "--python", python, MESA]):
+        if subprocess.run(command).returncode:
+            return None
+    return python
+
+
+def bench_speed(table: Table, folder: Path, repeat: int) -> Figure:
+    """Rows of the package, Mesa, plain Python and the kernel, in customer-weeks a CPU second; return the package's figure."""
+    run(folder, "make_people", n=PLAYED, few=MESA_PLAYED, weeks=WEEKS)
+    ours = run(folder, "simulation", repeat=repeat, n=PLAYED, weeks=WEEKS)
+    ours_speed = PLAYED * WEEKS / ours.cpu
+    table.row(f"simulate {PLAYED:,} customers x {WEEKS} weeks", ours, None, f"{ours_speed / 1e6:.2f} million a CPU s")
+    python = make_mesa(folder)
+    slow = {f"plain Python, {MESA_PLAYED:,} customers": run(folder, "plain", repeat=repeat)}
+    if python:
+        command = [str(python), str(HERE / "simulation_mesa.py"), str(folder / "few.npy"), str(folder / "facts.json")]
+        slow[f"{MESA.replace('==', ' ')}, {MESA_PLAYED:,} customers"] = min((watch_process(command, {}, "mesa") for _ in range(repeat)), key=lambda each: each.cpu)
+    else:
+        print("Mesa could not be installed: its row is left out")
+    for name, figure in slow.items():
+        ratio = ours_speed / (MESA_PLAYED * WEEKS / figure.cpu)
+        judged = name.startswith("mesa")
+        table.row(name, figure, ratio, "package at least 60 x as fast" if judged else "", ratio >= 60 if judged else None)
+        orders, redeemed = figure.facts["orders"] / MESA_PLAYED, figure.facts["redeemed"] / MESA_PLAYED
+        print(f"  by customer {orders:.1f} orders, {redeemed:.0f} beans redeemed; package {ours.facts['orders'] / PLAYED:.1f} and {ours.facts['redeemed'] / PLAYED:.0f}")
+    kernel = run(folder, "kernel", repeat=repeat, draws=False)
+    table.row("kernel without rules", kernel, ours.cpu / kernel.cpu, "package takes at most 6 x", ours.cpu / kernel.cpu <= 6)
+    return ours
+
+
+def bench_costs(table: Table, folder: Path, repeat: int, ours: Figure) -> None:
+    """Rows of what a customer-week and an act cost, beside the random numbers alone."""
+    idle = run(folder, "simulation", repeat=repeat, n=PLAYED, weeks=WEEKS, idle=True)
+    draws = run(folder, "kernel", repeat=repeat, draws=True)
+    acts = run(folder, "acts", n=MESA_PLAYED, weeks=WEEKS).facts["acts"] * PLAYED / MESA_PLAYED
+    weeks = PLAYED * WEEKS
+    table.row("simulate customers who hardly act", idle, ours.cpu / idle.cpu)
+    table.row("the random numbers alone", draws, ours.cpu / draws.cpu)
+    print(f"  a customer-week {1e9 * idle.cpu / weeks:.0f} ns, an act {1e9 * (ours.cpu - idle.cpu) / acts:.0f} ns ({acts / weeks:.2f} a customer-week); "
+          f"random numbers {1e9 * draws.cpu / weeks:.0f} ns a customer-week")
+    every = run(folder, "everything", repeat=repeat, n=PLAYED // 4, weeks=WEEKS)
+    table.row(f"simulate jd, all mechanisms, {PLAYED // 4:,} customers", every, None, f"{PLAYED // 4 * WEEKS / every.cpu / 1e6:.2f} million a CPU s")
+
+
+def bench_size(table: Table, folder: Path) -> None:
+    """Rows of a million customers: memory, and that it does not grow with the weeks."""
+    half, whole = (run(folder, "simulation", n=1_000_000, weeks=weeks, threads=2) for weeks in (52, 104))
+    table.row("1,000,000 customers x 52 weeks, two threads", half)
+    table.row("1,000,000 customers x 104 weeks, two threads", whole, whole.rss_mb / half.rss_mb, "peak < 500 MB", whole.rss_mb < 500)
+
+
+def bench_compare(table: Table, folder: Path, long: bool) -> None:
+    """Rows of the comparison of ten schemes."""
+    quiet = {"TQDM_DISABLE": "1"}
+    once = run(folder, "compare", environment=quiet, replications=1)
+    table.row("compare ten schemes x 20,000 x 208 weeks, 1 replication", once, None, f"20 take about {20 * once.cpu / 60:.0f} CPU minutes")
+    if long:
+        full = run(folder, "compare", environment=quiet, replications=20)
+        table.row("the same, 20 replications", full, None, "< 600 wall s", full.wall < 600)
+
+
+def bench_simulation(table: Table, folder: Path, repeat: int, long: bool) -> None:
+    """All rows of the simulation."""
+    table.heading("Simulation: a small scheme, three mechanisms, one thread; ratio in customer-weeks a CPU second")
+    ours = bench_speed(table, folder, repeat)
+    bench_costs(table, folder, repeat, ours)
+    table.heading("Simulation at size")
+    bench_size(table, folder)
+    bench_compare(table, folder, long)
+
+
+def bench_replay(table: Table, folder: Path, given: argparse.Namespace) -> None:
+    """All rows of logs."""
+    facts = run(folder, "make_logs", events=given.events).facts
+    run(folder, "check_answers")
+    print(f"{facts['rows']:,} events of {facts['customers']:,} customers: make_events from {START}, {DAYS} days")
+    table.heading("Out of core, the log by customer and time (as make_events writes it)")
+    bench_log(table, folder, "by_customer.parquet", given.repeat)
+    table.heading("Out of core, the same rows by time (all customers interleaved)")
+    bench_log(table, folder, "by_time.parquet", given.repeat)
+    table.heading("Every scheme, the log by customer and time")
+    bench_schemes(table, folder, given.repeat)
+    table.heading("The audit of the first replay")
+    bench_audit(table, folder, given.repeat)
+    acts = f"{facts['memory_rows']:,} acts"
+    table.heading(f"In memory, one thread, {acts} of the kinds that pandas can express; three equal answers")
+    bench_memory(table, folder, given.repeat)
+    table.heading("Start")
+    bench_start(table, folder, given.repeat)
+
+
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--events", type=int, default=TARGET_EVENTS, help="size of the log (default 10_000_000)")
     parser.add_argument("--repeat", type=int, default=2, help="processes a row; the least CPU counts (default 2)")
+    parser.add_argument("--only", choices=["replay", "simulation"], help="half of the table")
+    parser.add_argument("--long", action="store_true", help="also the comparison with all 20 replications")
     for name in ("--measure", "--folder", "--options"):
         parser.add_argument(name, help=argparse.SUPPRESS)
     given = parser.parse_args()
@@ -366,27 +556,13 @@ def main() -> None:
         print(json.dumps(MEASURES[given.measure](Path(given.folder), **json.loads(given.options))))
         return
     with tempfile.TemporaryDirectory(prefix="loyalty_bench-") as name:
-        folder = Path(name)
-        facts = run(folder, "make_logs", events=given.events).facts
-        run(folder, "check_answers")
-        print(f"{facts['rows']:,} events of {facts['customers']:,} customers: make_events from {START}, {DAYS} days")
         print(f"Python {platform.python_version()}, {os.cpu_count()} processors, load {load()} at the start\n")
         table = Table(judge=given.events >= TARGET_EVENTS)
-        table.heading("Out of core, the log by customer and time (as make_events writes it)")
-        bench_log(table, folder, "by_customer.parquet", given.repeat)
-        table.heading("Out of core, the same rows by time (all customers interleaved)")
-        bench_log(table, folder, "by_time.parquet", given.repeat)
-        table.heading("Every scheme, the log by customer and time")
-        bench_schemes(table, folder, given.repeat)
-        table.heading("The audit of the first replay")
-        bench_audit(table, folder, given.repeat)
-        acts = f"{facts['memory_rows']:,} acts"
-        table.heading(f"In memory, one thread, {acts} of the kinds that pandas can express; three equal answers")
-        bench_memory(table, folder, given.repeat)
-        table.heading("Start")
-        bench_start(table, folder, given.repeat)
-        print("\nRows above Start are timed after a tiny run: imports and compiling are not in them. "
-              f"Load {load()} at the end.")
+        if given.only != "simulation":
+            bench_replay(table, Path(name), given)
+        if given.only != "replay":
+            bench_simulation(table, Path(name), given.repeat, given.long)
+        print(f"\nAll rows but those of Start are timed after a tiny run: imports and compiling are not in them. Load {load()} at the end.")
         if not table.judge:
             print(f"The targets are for {TARGET_EVENTS:,} events, so no row is judged.")
 

@@ -9,6 +9,9 @@ import pytest
 import loyalty_research as lr
 
 from . import numpy_jd, pandas_jd
+from .simulation_kernel import run_kernel
+from .simulation_plain import run_plain
+from .simulation_world import distance_of_kernel, distance_of_plain
 
 each_version = pytest.mark.parametrize("run", [pandas_jd.replay_pandas, numpy_jd.replay_numpy], ids=["pandas", "numpy"])
 LOGS = {
@@ -48,11 +51,23 @@ def test_same_tables_for_an_unsorted_frame_of_strings_and_categories(log, answer
         pd.testing.assert_frame_equal(table, theirs[name])
 
 
+def test_plain_python_and_so_mesa_simulates_the_same():
+    """The same people with other luck: no mean is further off than chance allows."""
+    far = distance_of_plain(run_plain, 2_048, 80)
+    assert len(far) == 7 and all(abs(z) < 3.5 for z in far.values()), far
+
+
+def test_kernel_simulates_the_same_where_nothing_is_ruled(tmp_path):
+    """The same people with the same luck, beans that count at once and never end."""
+    far = distance_of_kernel(run_kernel, tmp_path, 2_048, 80)
+    assert len(far) == 4 and all(abs(z) < 0.01 for z in far.values()), far
+
+
 @pytest.mark.soak
 def test_script_prints_its_table():
     script = Path(__file__).with_name("bench.py")
     command = [sys.executable, script, "--events", "50000", "--repeat", "1"]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    for row in ("replay jd from the path", "empty step", "DuckDB reads", "pandas at its best", "first replay"):
+    for row in ("replay jd from the path", "empty step", "DuckDB reads", "pandas at its best", "first replay", "kernel without rules", "compare ten schemes"):
         assert row in done.stdout
