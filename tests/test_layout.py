@@ -185,6 +185,13 @@ def test_begins_with_a_title(path):
     assert first.cell_type == "markdown" and first.source.startswith("# "), f"{path.name}: first cell is no H1"
 
 
+@each_notebook
+def test_no_cell_stands_twice(path):
+    sources = [cell.source.strip() for cell in nbformat.read(path, 4).cells]
+    twice = [number for number, source in enumerate(sources) if source and source in sources[:number]]
+    assert not twice, f"{path.name}: cells {twice} repeat earlier ones"
+
+
 def shows_something(cell: Cell) -> bool:
     """Whether the last statement prints, or is an expression whose value the notebook displays."""
     last = cell.tree.body[-1] if cell.tree.body else None
