@@ -2,8 +2,8 @@
 
 # %% auto #0
 __all__ = ['MODEL', 'STILL', 'ALIKE', 'RANDOM', 'REPLICATIONS', 'RANDOM_CUSTOMERS', 'plan_hash', 'draw_parameters', 'play_as',
-           'run_of', 'long_runs', 'found_values', 'mean_of', 'band_of', 'meets', 'meets_once', 'validation_table',
-           'groups_of', 'exact_interval', 'joint', 'score']
+           'run_of', 'null_check_again', 'long_runs', 'found_values', 'mean_of', 'band_of', 'meets', 'meets_once',
+           'validation_table', 'groups_of', 'exact_interval', 'joint', 'score']
 
 # %% ../nbs/api/56_validation.ipynb #c002
 import hashlib
@@ -57,11 +57,23 @@ def run_of(study: Reenactment) -> LongRun:
     inputs = {"parameters": Behaviour().parameters, "facts": list(study.facts), "customers": study.n, "random_customers": RANDOM_CUSTOMERS}
     return LongRun(name=f"validation-{'-'.join(study.facts)}", inputs=inputs, rows=rows, compute=compute)
 
+# %% ../nbs/api/56_validation.ipynb #c11b
+def null_check_again() -> LongRun:
+    """Return the stored run of F006 on 400 seeds beyond the planned ones."""
+    study = next(study for study in STUDIES if study.facts == ("F006",))
+    rows = pd.DataFrame({"seed": range(201, 601)}).rename_axis("replication")
+
+    def compute(rows: pd.DataFrame) -> pd.DataFrame:
+        return study.replicate(Behaviour(), rows["seed"].tolist()).set_index(rows.index)
+
+    return LongRun(name="validation-again-F006", inputs={"parameters": Behaviour().parameters, "customers": study.n}, rows=rows, compute=compute)
+
 # %% ../nbs/api/56_validation.ipynb #c012
 def long_runs() -> Iterator[LongRun]:
-    """Yield the stored run of each study."""
+    """Yield the stored run of each study, and the null check on further seeds."""
     for study in STUDIES:
         yield run_of(study)
+    yield null_check_again()
 
 # %% ../nbs/api/56_validation.ipynb #c013
 def found_values() -> pd.DataFrame:
