@@ -183,7 +183,7 @@ def fit_weighting(outcome, joined, covariates: pd.DataFrame) -> Weighting:
     Warns
     -----
     OverlapWarning
-        If the others count as fewer than a twentieth of the joiners, or fewer than 20.
+        If the weighted others count as fewer than a fifth of the joiners, or fewer than 20.
 
     References
     ----------
@@ -200,7 +200,7 @@ def fit_weighting(outcome, joined, covariates: pd.DataFrame) -> Weighting:
     weight = chance[~members] / (1 - chance[~members])
     effective = float(weight.sum() ** 2 / (weight**2).sum())
     note = ""
-    if effective < max(20, members.sum() / 20):
+    if effective < max(20, members.sum() / 5):
         note = (f"the weighted others should count as many, but they count as {effective:.0f} beside {members.sum():,} joiners, so a few carry the answer; "
                 "keep customers whom both groups know, or use fewer covariates")
         warnings.warn(f"{note}.", OverlapWarning, stacklevel=2)
@@ -276,6 +276,10 @@ def check_panel(outcomes: pd.DataFrame, event: pd.Series, leads: int, lags: int,
     at = event.map(places).fillna(-1).to_numpy().astype(np.int64)
     if not event.notna().any():
         raise EstimationError(f"some customers must have the event, but none of {len(event):,} has; choose another event or a longer log.")
+    stray = event[event.notna() & ~event.isin(list(places))]
+    if len(stray):
+        raise EstimationError(f"event must name periods of the panel, but it holds {stray.iloc[0]} ({len(stray):,} such rows); give NaN to those whose event comes later, and leave out "
+                              "those whose event came before.")
     inside = (at >= leads) & (at + lags < values.shape[1])
     if not inside.any():
         raise EstimationError(f"an event needs {leads} periods before it and {lags} after, but the {values.shape[1]} periods of the panel leave no such event "

@@ -143,9 +143,11 @@ def plot_event_study(table: pd.DataFrame, *, reference: int = -1, x_label: str, 
     ax.axhline(0, color=INK, linewidth=1)
     ax.vlines(table.index, table["low"], table["high"], color=palette["estimate"], linewidth=3, alpha=0.45)
     ax.scatter(table.index, table["estimate"], **{"color": palette["estimate"], "s": 36, "zorder": 3, "label": "estimate, 95 % interval", **kwargs})
-    ax.scatter([reference], [0], s=36, facecolor="white", edgecolor=palette["estimate"], zorder=3)
+    if reference not in table.index:
+        ax.scatter([reference], [0], s=36, facecolor="white", edgecolor=palette["estimate"], zorder=3)
     if "truth" in table:
-        ax.plot(table.index, table["truth"], color=palette["truth"], linewidth=1.6, linestyle=(0, (4, 2)), label="truth")
+        known = table["truth"] if reference in table.index else pd.concat([table["truth"], pd.Series({reference: 0.0})]).sort_index()
+        ax.plot(known.index, known, color=palette["truth"], linewidth=1.6, linestyle=(0, (4, 2)), label="truth")
     for axis in "xy":
         scale_axis(ax, axis)
     ax.xaxis.get_major_locator().set_params(integer=True)

@@ -2,9 +2,9 @@
 
 # %% auto #0
 __all__ = ['FEW', 'list_edges', 'edge_of', 'list_expiry_edges', 'Effect', 'to_numbers', 'columns_of', 'need_both_sides',
-           'notch_value', 'expect_counts', 'Bunching', 'bunching_numbers', 'fit_bunching', 'causal', 'call_quietly',
-           'Density', 'fit_density', 'WeakInstrumentWarning', 'warn_if_weak', 'Jump', 'fit_jump', 'Iv', 'design_of',
-           'cluster_sum', 'fit_iv']
+           'notch_value', 'expect_counts', 'Bunching', 'bunching_numbers', 'place_bins', 'fit_bunching', 'causal',
+           'call_quietly', 'Density', 'fit_density', 'WeakInstrumentWarning', 'warn_if_weak', 'Jump', 'fit_jump', 'Iv',
+           'design_of', 'cluster_sum', 'fit_iv']
 
 # %% ../nbs/api/43_effects.ipynb #c003
 import io
@@ -292,6 +292,18 @@ def bunching_numbers(counts: np.ndarray, low: int, at: int, last: int, degree: i
     return np.column_stack([excess / height, excess, missing, stay]), expected, upper
 
 # %% ../nbs/api/43_effects.ipynb #c029
+def place_bins(bin_width: int, degree: int, below: int, reach: int, span: int) -> tuple[int, int, int]:
+    """Return the bin in which the region begins, the one that begins at the edge, and the last one that the region may take in; refuse what leaves too few beside it."""
+    if bin_width < 1 or not 1 <= degree <= 12 or min(below, reach) < bin_width:
+        raise EstimationError(f"bins must be 1 point wide or more, the degree 1 to 12, and below and reach a bin or more, but bin_width, degree, below and reach are {bin_width}, "
+                              f"{degree}, {below} and {reach}; mend them.")
+    low, at, last = (span - below) // bin_width, span // bin_width, (span + reach) // bin_width - 1
+    if min(low, 2 * at - last - 1) * 2 <= degree:
+        raise EstimationError(f"a polynomial of degree {degree} needs more bins beside the region than {low} below and {2 * at - last - 1} above; take a wider span, narrower "
+                              "bins or a lower degree.")
+    return low, at, last
+
+# %% ../nbs/api/43_effects.ipynb #c031
 def fit_bunching(score, edge: float, *, bin_width: int = 10, degree: int = 7, below: int = 100, reach: int = 100, span: int = 500, dominated: int = 0,
                  draws: int = 200, seed: int = 0) -> Bunching:
     """Measure how many customers moved up to an edge of the score.
@@ -340,11 +352,7 @@ def fit_bunching(score, edge: float, *, bin_width: int = 10, degree: int = 7, be
     """
     values = to_numbers(score=score)["score"].to_numpy()
     need_both_sides(values[np.abs(values - edge) <= span], edge)
-    low, last, at = (span - below) // bin_width, (span + reach) // bin_width - 1, span // bin_width
-    beside = [low, 2 * at - last - 1]
-    if min(beside) * 2 <= degree or bin_width < 1:
-        raise EstimationError(f"a polynomial of degree {degree} needs more bins beside the region than {beside[0]} below and {beside[1]} above; take a wider span, narrower "
-                              "bins or a lower degree.")
+    low, at, last = place_bins(bin_width, degree, below, reach, span)
     start = edge - at * bin_width
     bins = np.floor((values - start) / bin_width).astype(np.int64)
     inside = (bins >= 0) & (bins < 2 * at)
@@ -360,7 +368,7 @@ def fit_bunching(score, edge: float, *, bin_width: int = 10, degree: int = 7, be
     return Bunching(params=pd.Series(numbers[0, :len(names)], names), se=pd.Series(numbers[1:].std(axis=0, ddof=1)[:len(names)], names), n=int(counts.sum()), data=table,
                     edge=edge, region=(start + low * bin_width, start + (upper[0] + 1) * bin_width))
 
-# %% ../nbs/api/43_effects.ipynb #c035
+# %% ../nbs/api/43_effects.ipynb #c037
 def causal(package: str):
     """Return a package of the extra `causal`, or say how it is installed."""
     try:
@@ -368,7 +376,7 @@ def causal(package: str):
     except ImportError:
         raise LoyaltyError(f"this estimator needs {package}, which is not installed; install the extra with `pip install loyalty_research[causal]`.") from None
 
-# %% ../nbs/api/43_effects.ipynb #c036
+# %% ../nbs/api/43_effects.ipynb #c038
 def call_quietly(function, *args, **kwargs):
     """Call a function of the extra without its printing; a mishap inside is an EstimationError that says what to try."""
     try:
@@ -378,7 +386,7 @@ def call_quietly(function, *args, **kwargs):
     except Exception as error:
         raise EstimationError(f"{function.__name__} found no answer near the edge ({error!s:.120}); take more customers, a finer score or a wider window.") from error
 
-# %% ../nbs/api/43_effects.ipynb #c037
+# %% ../nbs/api/43_effects.ipynb #c039
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Density(Effect):
     """A test of manipulation; `params`: ``jump`` (density above less that below the edge, shares a point), ``below``, ``above``.
@@ -396,7 +404,7 @@ class Density(Effect):
     p_value: float
     bandwidth: tuple[float, float]
 
-# %% ../nbs/api/43_effects.ipynb #c038
+# %% ../nbs/api/43_effects.ipynb #c040
 def fit_density(score, edge: float) -> Density:
     """Test whether the density of a score jumps at an edge.
 
@@ -432,11 +440,11 @@ def fit_density(score, edge: float) -> Density:
     return Density(params=params, se=se, n=len(values), data=pd.DataFrame({"score": values}), edge=edge, p_value=float(done.test["p_jk"]),
                    bandwidth=(float(done.h["left"]), float(done.h["right"])))
 
-# %% ../nbs/api/43_effects.ipynb #c041
+# %% ../nbs/api/43_effects.ipynb #c043
 class WeakInstrumentWarning(UserWarning):
     """The first stage is so weak that the estimate and its interval cannot be relied on."""
 
-# %% ../nbs/api/43_effects.ipynb #c042
+# %% ../nbs/api/43_effects.ipynb #c044
 def warn_if_weak(f: float, fix: str) -> str:
     """Warn of a first stage with an F below 10, and return the warning as a note."""
     if f >= 10:
@@ -445,7 +453,7 @@ def warn_if_weak(f: float, fix: str) -> str:
     warnings.warn(f"{note}.", WeakInstrumentWarning, stacklevel=3)
     return note
 
-# %% ../nbs/api/43_effects.ipynb #c043
+# %% ../nbs/api/43_effects.ipynb #c045
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Jump(Effect):
     """A jump at an edge; `params`: ``effect`` (bias-corrected, robust), ``conventional``, and for fuzzy ``first_stage``.
@@ -514,7 +522,7 @@ class Jump(Effect):
         words = title or f"The effect at the edge is {self.params['effect']:.3g} ({low:.3g} to {high:.3g})".replace("-", "\N{MINUS SIGN}")
         return plot_jump(self.bins(), self.predict(grid), edge=self.edge, y_label=y_label, title=words, hole=self.donut, ax=ax)
 
-# %% ../nbs/api/43_effects.ipynb #c044
+# %% ../nbs/api/43_effects.ipynb #c046
 def fit_jump(outcome, score, edge: float, *, treatment=None, donut: float = 0, bandwidth: float | None = None) -> Jump:
     """Estimate what being above an edge does to an outcome.
 
@@ -576,7 +584,7 @@ def fit_jump(outcome, score, edge: float, *, treatment=None, donut: float = 0, b
     return Jump(params=pd.Series(params, dtype=float), se=pd.Series(se, dtype=float), n=int(np.sum(done.N_h)), data=table.reset_index(drop=True), note=note, edge=edge,
                 bandwidth=float(done.bws.iloc[0, 0]), donut=donut, p_value=float(2 * ndtr(-abs(params["effect"] / se["effect"]))), first_stage_f=float(f))
 
-# %% ../nbs/api/43_effects.ipynb #c053
+# %% ../nbs/api/43_effects.ipynb #c055
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Iv(Effect):
     """Two-stage least squares; `params`: ``effect``, then the controls and ``constant``.
@@ -595,7 +603,7 @@ class Iv(Effect):
     first_stage_f: float
     naive: float
 
-# %% ../nbs/api/43_effects.ipynb #c054
+# %% ../nbs/api/43_effects.ipynb #c056
 def design_of(table: pd.DataFrame) -> np.ndarray:
     """Return columns and a constant as a matrix, or say which column the others make."""
     matrix = np.column_stack([table.to_numpy(), np.ones(len(table))])
@@ -607,7 +615,7 @@ def design_of(table: pd.DataFrame) -> np.ndarray:
             raise EstimationError(f"{name} must vary on its own, but it is constant or a sum of the other columns; leave it out, or choose days on both sides of the date.")
     return matrix
 
-# %% ../nbs/api/43_effects.ipynb #c055
+# %% ../nbs/api/43_effects.ipynb #c057
 def cluster_sum(scores: np.ndarray, cluster: np.ndarray) -> np.ndarray:
     """Return the sum over clusters of the outer products of summed scores, times G / (G - 1)."""
     codes = pd.factorize(cluster)[0]
@@ -617,7 +625,7 @@ def cluster_sum(scores: np.ndarray, cluster: np.ndarray) -> np.ndarray:
     sums = np.stack([np.bincount(codes, column, n) for column in scores.T], axis=1)
     return sums.T @ sums * n / (n - 1)
 
-# %% ../nbs/api/43_effects.ipynb #c056
+# %% ../nbs/api/43_effects.ipynb #c058
 def fit_iv(outcome, treatment, instruments: pd.DataFrame, controls: pd.DataFrame | None = None, *, cluster=None) -> Iv:
     """Estimate the effect of a treatment by two-stage least squares.
 

@@ -2,8 +2,8 @@
 
 # %% auto #0
 __all__ = ['MADE', 'SETS', 'BLOCKS', 'OPENS', 'SHOPPERS', 'JD_SHOPPERS', 'QUIET', 'MOVING', 'SAVERS', 'TURN', 'READ', 'HALF_YEAR',
-           'MONTH', 'SLOW_JOINING', 'CLIENTS', 'FELT', 'MONTHS', 'FIRST_MONTH', 'WORLD_SEEDS', 'WORLD_SIZE', 'WORLDS',
-           'ESTIMATORS', 'UNITS', 'draw_bunching', 'gamma_share', 'draw_density', 'draw_jump', 'draw_fuzzy', 'draw_iv',
+           'MONTH', 'SLOW_JOINING', 'CLIENTS', 'FELT', 'MONTHS', 'WORLD_SEEDS', 'WORLD_SIZE', 'WORLDS', 'ESTIMATORS',
+           'UNITS', 'draw_bunching', 'gamma_share', 'draw_density', 'draw_jump', 'draw_fuzzy', 'draw_iv',
            'draw_joining', 'draw_event_study', 'cover', 'run_coverage', 'coverage_table', 'log_of', 'by_customer',
            'judge', 'opened', 'EdgeWorld', 'edge_world', 'judge_edge', 'world_88vip', 'world_plus', 'bean_year',
            'judge_beans', 'judge_joining', 'days_since', 'demotion_panel', 'judge_demotion', 'play_world', 'run_worlds',
@@ -126,8 +126,8 @@ def cover(name: str, seeds) -> dict[str, float]:
 # %% ../nbs/api/57_known_effects.ipynb #c017
 def run_coverage() -> LongRun:
     """Return the stored coverage of all estimators: a row an estimator and fifty sets."""
-    rows = pd.DataFrame([(f"{name}, from {SETS * block}", name, SETS * block) for name in MADE for block in range(BLOCKS)], columns=["sets", "estimator", "first"])
-    return LongRun(name="effects_coverage", inputs={"sets": SETS}, rows=rows.set_index("sets"), compute=lambda rows: pd.DataFrame(
+    rows = pd.DataFrame([(f"{name}, from {SETS * block}", name, SETS * block) for name in MADE for block in range(BLOCKS)], columns=["row", "estimator", "first"])
+    return LongRun(name="effects_coverage", inputs={"sets": SETS}, rows=rows.set_index("row"), compute=lambda rows: pd.DataFrame(
         [cover(row.estimator, range(row.first, row.first + SETS)) for row in rows.itertuples()], index=rows.index))
 
 # %% ../nbs/api/57_known_effects.ipynb #c018
@@ -275,10 +275,10 @@ MONTH = pd.Timedelta(days=31)
 
 @lru_cache(maxsize=2)
 def bean_year(moved: bool, n: int, seed: int) -> pd.DataFrame:
-    """Return beans of the last week of 2023 and the first of 2024, the balance a year later, and what is redeemed in the half year then; a row a customer."""
+    """Return beans of the months before and after the turn of 2024, the balance a year later, and what is redeemed in the half year then; a row a customer."""
     jd = load_scheme("jd").with_readings(X15="value")
     if moved:
-        jd = jd.with_values({"currency.beans.expiry": {"kind": "fixed_dates", "dates": ["11-30"], "pick": "first_after", "assumed": "a week earlier: what would be"}})
+        jd = jd.with_values({"currency.beans.expiry": {"kind": "fixed_dates", "dates": ["11-30"], "pick": "first_after", "assumed": "a month earlier: what would be"}})
     log = log_of(jd, Behaviour().only("redemption", "attention", "urgency"), SAVERS, n=n, weeks=131, seed=seed, start="2023-01-01")
     ledger = replay(log, jd, until=HALF_YEAR).ledger
     rows, everybody = ledger.entries, pd.RangeIndex(1, n + 1)
@@ -303,7 +303,7 @@ def judge_beans(n: int, seed: int) -> pd.DataFrame:
         naive = fit_iv(seen["redeemed"], seen["balance"], seen["balance"].rename("itself"), both)
     return pd.DataFrame({"least squares on the balance": judge(naive, truth), "instrument: 1 January": judge(fit, truth)}).T
 
-# %% ../nbs/api/57_known_effects.ipynb #c036
+# %% ../nbs/api/57_known_effects.ipynb #c038
 SLOW_JOINING = Behaviour().only("joining", "plan_use").with_values({"joining.base": -5, "joining.sense": 0.3})
 
 
@@ -315,7 +315,8 @@ def judge_joining(n: int, seed: int) -> pd.DataFrame:
     weeks = -(-(ends - start).days // 7)
     seen, without = (log_of(taobao, behaviour, SHOPPERS, n=n, weeks=weeks, seed=seed, start=str(start.date())) for behaviour in (SLOW_JOINING, SLOW_JOINING.without("plan_use")))
     member = by_customer(seen, "plan_joined", n, [OPENS, joins, ends]) > 0
-    asked = member[:, 0] | ~member[:, 1]
+    recent = by_customer(seen, "order", n, [OPENS - pd.Timedelta(days=28), OPENS])[:, 0] > 0
+    asked = recent & (member[:, 0] | ~member[:, 1])
     joined = member[asked, 0]
     quarters = [OPENS - pd.Timedelta(days=days) for days in (364, 273, 182, 91, 0)]
     past = by_customer(seen, "order", n, quarters)[asked]
@@ -331,7 +332,7 @@ def judge_joining(n: int, seed: int) -> pd.DataFrame:
                                                after[joined].mean() / would[joined].mean()]
     return table
 
-# %% ../nbs/api/57_known_effects.ipynb #c038
+# %% ../nbs/api/57_known_effects.ipynb #c040
 def days_since(log: pd.DataFrame, n: int, firsts: pd.DatetimeIndex) -> np.ndarray:
     """Return the class of days since the last order at the start of each month, (n, months): 0 up to three days, then to a week, a fortnight, and 3 above."""
     daily = by_customer(log, "order", n, pd.date_range(firsts[0], firsts[-1], freq="D")) > 0
@@ -341,10 +342,10 @@ def days_since(log: pd.DataFrame, n: int, firsts: pd.DatetimeIndex) -> np.ndarra
     since = starts - last[:, starts - 1]
     return np.column_stack([np.full(n, 3), np.searchsorted([3, 7, 14], since)])
 
-# %% ../nbs/api/57_known_effects.ipynb #c039
+# %% ../nbs/api/57_known_effects.ipynb #c041
 CLIENTS = plain_people({"rate_mean": 1.0, "rate_shape": 3, "basket_mean": 50, "leave_mean": 0.015, "leave_shape": 3})
 FELT = Behaviour().only("status").with_values({"status.loss": 1.0, "status.gain": 0.0})
-MONTHS, FIRST_MONTH = 30, 13
+MONTHS = 30
 
 
 def demotion_panel(n: int, seed: int) -> tuple[pd.DataFrame, pd.DataFrame, pd.Series, pd.DataFrame]:
@@ -358,29 +359,28 @@ def demotion_panel(n: int, seed: int) -> tuple[pd.DataFrame, pd.DataFrame, pd.Se
     scores.columns = range(MONTHS)
     falls = done.tiers[(done.tiers["change"].astype(str) == "down")]
     month = (falls["settled_on"].dt.year - 2021) * 12 + falls["settled_on"].dt.month - 1
-    event = month.groupby(falls["customer_id"]).min().reindex(range(1, n + 1)).astype(float)
+    event = month[month < MONTHS].groupby(falls["customer_id"]).min().reindex(range(1, n + 1)).astype(float)
     edges = [least for least in (edge_of(bank, name) for name in ("silver", "gold", "platinum"))]
     group = (6 * np.log(scores.clip(lower=1))).astype(int) + 1000 * np.searchsorted(edges, scores, side="right") + 10_000 * days_since(logs[0], n, firsts)
     return seen, without, event, group.where(seen.shift(1, axis=1) > 0)
 
-# %% ../nbs/api/57_known_effects.ipynb #c040
+# %% ../nbs/api/57_known_effects.ipynb #c042
 def judge_demotion(n: int, seed: int) -> pd.DataFrame:
     """Return the mean effect of the fall and six months on orders a month, compared with all and within classes of the score, beside the truth."""
     seen, without, event, group = demotion_panel(n, seed)
-    event = event.where(event >= FIRST_MONTH)
     fits = {"event study, with all": fit_event_study(seen, event), "event study, same score, a year before": fit_event_study(seen, event, leads=12, base=12, group=group)}
     months = np.arange(MONTHS) - event.to_numpy()[:, None]
     matched = group.stack().reindex(pd.MultiIndex.from_arrays([event.index, event.fillna(-1)])).notna().to_numpy()
-    inside = (months >= 0) & (months <= 6) & (matched & (event.to_numpy() + 6 < MONTHS))[:, None]
+    inside = (months >= 0) & (months <= 6) & (matched & event.between(12, MONTHS - 7).to_numpy())[:, None]
     truth = (seen - without).to_numpy()[inside].mean()
     return pd.DataFrame({name: judge(fit.average(), truth) for name, fit in fits.items()}).T
 
-# %% ../nbs/api/57_known_effects.ipynb #c047
-WORLD_SEEDS, WORLD_SIZE = tuple(range(1, 7)), 8000
+# %% ../nbs/api/57_known_effects.ipynb #c049
+WORLD_SEEDS, WORLD_SIZE = tuple(range(1, 6)), 5000
 WORLDS: Mapping[str, Callable[[int, int], pd.DataFrame]] = {
     "88VIP at 1000, nobody moves up": lambda n, seed: judge_edge(world_88vip(QUIET, n, seed)),
     "88VIP at 1000, customers move up": lambda n, seed: judge_edge(world_88vip(MOVING, n, seed)),
-    "PLUS at 1000": lambda n, seed: judge_edge(world_plus(QUIET, n, seed)), "beans": judge_beans, "joining 88VIP": judge_joining, "losing a tier": judge_demotion}
+    "PLUS at 1000": lambda n, seed: judge_edge(world_plus(QUIET, n, seed)), "beans": lambda n, seed: judge_beans(4 * n, seed), "joining 88VIP": judge_joining, "losing a tier": judge_demotion}
 ESTIMATORS = {
     **dict.fromkeys(list(WORLDS)[:2], ("members less others", "jump, plain", "jump, donut of 50", "jump, fuzzy, earlier score")), "PLUS at 1000": ("jump, plain", "jump, donut of 50"),
     "beans": ("least squares on the balance", "instrument: 1 January"),
@@ -396,7 +396,7 @@ def play_world(name: str, seed: int) -> pd.DataFrame:
         warnings.simplefilter("ignore", UserWarning)
         return WORLDS[name](WORLD_SIZE, seed)
 
-# %% ../nbs/api/57_known_effects.ipynb #c048
+# %% ../nbs/api/57_known_effects.ipynb #c050
 def run_worlds() -> LongRun:
     """Return the stored worlds: a row a world, seed and estimator."""
     rows = pd.DataFrame([(f"{world} | {seed} | {name}", world, seed, name) for world in WORLDS for seed in WORLD_SEEDS for name in ESTIMATORS[world]],
@@ -406,7 +406,7 @@ def run_worlds() -> LongRun:
     return LongRun(name="effects_worlds", inputs=inputs, rows=rows, compute=lambda rows: pd.DataFrame(
         [play_world(row.world, row.seed).loc[row.estimator] for row in rows.itertuples()], index=rows.index))
 
-# %% ../nbs/api/57_known_effects.ipynb #c049
+# %% ../nbs/api/57_known_effects.ipynb #c051
 def effects_table() -> pd.DataFrame:
     """Return the stored worlds, an estimator a row.
 
@@ -428,7 +428,7 @@ def effects_table() -> pd.DataFrame:
     table.loc[ratio, "unit"] = "times"
     return table[["unit", "estimate", "low", "high", "truth", "error", "held"]]
 
-# %% ../nbs/api/57_known_effects.ipynb #c050
+# %% ../nbs/api/57_known_effects.ipynb #c052
 def long_runs() -> Iterator[LongRun]:
     """Yield the stored runs of this notebook."""
     yield run_coverage()
