@@ -247,7 +247,8 @@ class EventStudy(Effect):
         Effect
             `params`: ``mean``.
         """
-        asked = [e for e in self.params.index if first <= e <= (self.params.index[-1] if last is None else last)]
+        last = self.params.index[-1] if last is None else last
+        asked = [e for e in self.params.index if first <= e <= last]
         if not asked:
             raise EstimationError(f"the periods {first} to {last} must be among those of the fit, which are {self.params.index[0]} to {self.params.index[-1]}; choose others.")
         se = np.sqrt(self.cov.loc[asked, asked].to_numpy().mean())
