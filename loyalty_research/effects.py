@@ -38,7 +38,7 @@ def list_edges(scheme: Scheme) -> pd.DataFrame:
         either side: tier, or fee in CNY a year). Fees that changed later stand once for each edge, as last in force.
     """
     rows = {}
-    for before, tier in zip(scheme.tiers, scheme.tiers[1:]):
+    for before, tier in zip(scheme.tiers[:-1], scheme.tiers[1:], strict=True):
         if not tier.invited:
             rows[tier.name] = ("tier", least_score(tier.above, tier.from_), before.name, tier.name)
     for plan in scheme.plans:

@@ -327,7 +327,6 @@ def judge_joining(n: int, seed: int) -> pd.DataFrame:
     fits = {"members less others": naive_gap(after, joined), "weighting": fit_weighting(after, joined, known.assign(before=past[:, 3])),
             "difference in differences": fit_did(past[:, 3], after, joined), "weighting of changes": fit_weighting(after - past[:, 3], joined, known)}
     table = pd.DataFrame({name: judge(fit, truth) for name, fit in fits.items()}).T
-    mean = after[~joined].mean()
     table.loc["ratio of members to others"] = [fits["members less others"].params["ratio"], *fits["members less others"].summary().loc["ratio", ["low", "high"]],
                                                after[joined].mean() / would[joined].mean()]
     return table

@@ -108,9 +108,9 @@ def test_instruments_that_move_nothing_are_refused(made):
 def test_joining_that_cannot_be_told_is_refused(made):
     y, joined, x = made["orders"], made["member"], made[["score"]]
     for call in (lambda who: lr.naive_gap(y, who), lambda who: lr.fit_did(y, y + 1, who), lambda who: lr.fit_weighting(y, who, x)):
-        refused(lambda: call(joined & False), "0 of 5,000 joined", "choose a plan")
-        refused(lambda: call(joined | True), "0 of 5,000 did not join")
-        refused(lambda: call(joined + 1.0), "true or false")
+        refused(lambda call=call: call(joined & False), "0 of 5,000 joined", "choose a plan")
+        refused(lambda call=call: call(joined | True), "0 of 5,000 did not join")
+        refused(lambda call=call: call(joined + 1.0), "true or false")
     refused(lambda: lr.fit_did(y * 0, y, joined), "period before must hold outcomes")
     refused(lambda: lr.fit_weighting(y, joined, pd.DataFrame({"decides": joined.astype(float)})), "separation", "leave out the covariate")
     refused(lambda: lr.fit_weighting(y, joined, pd.DataFrame({"same": np.ones(5000)})), "same must vary")
