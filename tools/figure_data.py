@@ -46,8 +46,8 @@ def describe_marks(ax) -> list[dict]:
 
 
 def tick_names(axis) -> list[str]:
-    """The labels of an axis that names things; none where it counts."""
-    named = type(axis.get_major_formatter()).__name__ in ("FixedFormatter", "StrCategoryFormatter")
+    """The labels of an axis whose ticks were set, as where it names things; else none."""
+    named = type(axis.get_major_locator()).__name__ in ("FixedLocator", "StrCategoryLocator")
     return [label.get_text() for label in axis.get_ticklabels()] if named else []
 
 
