@@ -73,8 +73,8 @@ def scheme_page(key: str, chinese: str) -> str:
         row["value"] = f"{row['value']:,.10g} {row['unit']}"
         row["origin"] = row["source_id"] or row["reason"]
         row["range"] = f"{row['low']:,.10g} to {row['high']:,.10g}" if row["low"] != "" else ""
-    text = f"# {scheme.title}\n\nKey `{key}`, in Chinese {chinese}, operator: {scheme.operator}.\n\n## Numbers\n\n" + table(
-        numbers, {"path": "number", "value": "value", "provenance": "provenance", "origin": "source, or reason", "range": "range"})
+    text = f"# {scheme.title}\n\nKey `{key}`, in Chinese {chinese}, operator: {scheme.operator}.\n\n## Numbers\n\n:::{{container}} numbers\n" + table(
+        numbers, {"path": "number", "value": "value", "provenance": "provenance", "origin": "source, or reason", "range": "range"}) + ":::\n"
     readings = scheme.reading_choices.to_dict("records")
     if readings:
         text += "\n## Readings\n\nThe first choice of each is the default.\n\n" + table(
