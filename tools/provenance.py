@@ -58,14 +58,14 @@ def front_page(schemes: list[str]) -> str:
                            "note": "note"}) + "\n" + contents)
 
 
-def chinese_names() -> dict[str, str]:
-    """Key of a scheme to its Chinese name, out of the glossary."""
+def names_of_schemes() -> dict[str, str]:
+    """Key of a scheme to its English and Chinese name, out of the glossary."""
     cells = nbformat.read(ROOT / "nbs" / "guides" / "glossary.ipynb", 4).cells
     rows = next(cell.source for cell in cells if cell.source.startswith("## Schemes of the package"))
-    return dict(re.findall(r"^\| `(\w+)` \|[^|]*\| (.*) \|$", rows, re.MULTILINE))
+    return {key: f"{english}, {chinese}" for key, english, chinese in re.findall(r"^\| `(\w+)` \| (.*?) \| (.*) \|$", rows, re.MULTILINE)}
 
 
-def scheme_page(key: str, chinese: str) -> str:
+def scheme_page(key: str, names: str) -> str:
     """Every number of a scheme with its source, or its reason and range; and its readings."""
     scheme = lr.load_scheme(key)
     numbers = scheme.parameters.fillna("").to_dict("records")
@@ -73,7 +73,7 @@ def scheme_page(key: str, chinese: str) -> str:
         row["value"] = f"{row['value']:,.10g} {row['unit']}"
         row["origin"] = row["source_id"] or row["reason"]
         row["range"] = f"{row['low']:,.10g} to {row['high']:,.10g}" if row["low"] != "" else ""
-    text = f"# {scheme.title}\n\nKey `{key}`, in Chinese {chinese}, operator: {scheme.operator}.\n\n## Numbers\n\n:::{{container}} numbers\n" + table(
+    text = f"# {scheme.title}\n\n{names}. Key `{key}`, operator: {scheme.operator}.\n\n## Numbers\n\n:::{{container}} numbers\n" + table(
         numbers, {"path": "number", "value": "value", "provenance": "provenance", "origin": "source, or reason", "range": "range"}) + ":::\n"
     readings = scheme.reading_choices.to_dict("records")
     if readings:
@@ -91,7 +91,7 @@ def write_pages(folder: Path) -> list[str]:
                                               "source": "source", "verified_at": "page"})
     (folder / "facts.md").write_text(f"# Facts from other pages\n\nRows that `source` names beside those of the articles.\n\n{facts}",
                                      encoding="utf-8")
-    chinese = chinese_names()
+    names = names_of_schemes()
     for key in schemes:
-        (folder / f"{key}.md").write_text(scheme_page(key, chinese[key]), encoding="utf-8")
+        (folder / f"{key}.md").write_text(scheme_page(key, names[key]), encoding="utf-8")
     return ["provenance/index"]

@@ -32,6 +32,7 @@ TAGS = {  # nbdev directive -> MyST-NB cell tag
     "echo": "remove-input",  # echo: false
     "code": "hide-input",  # code-fold: true
 }
+DISPLAYED = re.compile(r"\s*(\$\$.+?\$\$)\s*", re.DOTALL)  # formulas that JupyterLab sets apart within a paragraph, and MyST does not
 DIRECTIVE = re.compile(r"^\s*#\s*\|\s*(\w+).*\n?", re.MULTILINE)
 SECTIONS = {"studies": "Studies", "guides": "Guides and glossary", "reference": "API", "api": "How it works",
             "about": "Where it comes from"}
@@ -69,6 +70,8 @@ def translate(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
     """Turn leading directive lines of each cell into tags, describe its figures, and say that the code is Python."""
     notebook.metadata["language_info"] = {"name": "python", "pygments_lexer": "ipython3"}
     for cell in notebook.cells:
+        if cell.cell_type == "markdown":
+            cell.source = DISPLAYED.sub(r"\n\n\1\n\n", cell.source).strip()
         head = re.match(r"\A(?:\s*#\s*\|.*(?:\n|\Z))*", cell.source).group()
         names = DIRECTIVE.findall(head)
         tags = sorted({TAGS[name] for name in names if name in TAGS})
