@@ -131,6 +131,12 @@ def test_page_has_contrast(page, path, theme, axe):
     assert not page.evaluate(FAULTS)
 
 
+def test_what_has_no_contrast_is_found(page, axe):
+    page.set_content('<html lang="en"><p style="color: #bbb; background: #fff">pale</p></html>')
+    page.evaluate(axe)
+    assert "color-contrast" in page.evaluate(FAULTS)[0]
+
+
 def search(page, site, words: str, found: str) -> None:
     """Search and wait for a result on a page whose address holds `found`; results come in one by one."""
     page.goto((site / "search.html").as_uri() + f"?q={words}")
