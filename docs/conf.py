@@ -1,6 +1,7 @@
 """Sphinx settings. tools/site_pages.py prepares the pages; nothing is run and nothing is fetched here."""
 import re
 from configparser import ConfigParser
+from itertools import pairwise
 from pathlib import Path
 
 from sphinx.search.en import SearchEnglish
@@ -66,7 +67,7 @@ var splitQuery = (query) => (query.match(/[\\u4e00-\\u9fff]+|(?:(?![\\u4e00-\\u9
         words = []
         for run in self.runs.findall(text):
             chinese = len(run) > 1 and "\u4e00" <= run[0] <= "\u9fff"
-            words += [first + second for first, second in zip(run, run[1:])] if chinese else [run]
+            words += [first + second for first, second in pairwise(run)] if chinese else [run]
         return words
 
 

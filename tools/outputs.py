@@ -58,7 +58,7 @@ def first_difference(old: str, new: str) -> str:
     """Where two texts part, in a few words of each; nothing if they say the same."""
     if old == new:
         return ""
-    for (before, first), (after, second) in zip(pieces(old), pieces(new)):
+    for (before, first), (after, second) in zip(pieces(old), pieces(new), strict=False):
         if before != after or not same_number(first, second):
             return f"{shorten(before + first)} is now {shorten(after + second)}"
     return "" if len(pieces(old)) == len(pieces(new)) else "one is longer than the other"
@@ -84,6 +84,6 @@ def compare_outputs(stored: dict, fresh: dict) -> list[str]:
         if before != after or BARE in after:
             problems.append(f"cell {old_cell.id}: {', '.join(before) or 'no output'} is now {', '.join(after) or 'no output'}")
             continue
-        apart = [f"{form}: {difference}" for (form, was), (_, now) in zip(old, new) if (difference := first_difference(was, now))]
+        apart = [f"{form}: {difference}" for (form, was), (_, now) in zip(old, new, strict=True) if (difference := first_difference(was, now))]
         problems += [f"cell {old_cell.id}: {apart[0]}"] if apart else []
     return problems
