@@ -45,7 +45,8 @@ def test_what_varies_is_left_out(old, new):
 def test_progress_bars_and_stderr_are_left_out():
     bare, full = (notebook(text_plain="7") for _ in range(2))
     full.cells[0].outputs += [new_output("stream", name="stderr", text="50%"),
-                              new_output("display_data", {"text/plain": "  0%|          | 0/6 [00:00<?, ? runs/s]"})]
+                              new_output("display_data", {"text/plain": "  0%|          | 0/6 [00:00<?, ? runs/s]"}),
+                              new_output("display_data", {"text/plain": "jd:   0%|          | 0/400 [00:00<?, ? customers/s]"})]
     assert compare_outputs(bare, full) == []
 
 

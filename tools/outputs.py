@@ -15,7 +15,7 @@ from figure_data import MIME
 RELATIVE, ABSOLUTE = 1e-6, 1e-9
 COMPARED = ("text/plain", "text/html", "text/markdown", MIME)
 BARE = "an image without its data"
-BAR = re.compile(r"\A\s*(?:[^\n|]*: )?\d+%\|[^\n]*\|[^\n]*\Z")
+BAR = re.compile(r"\A\s*(?:[^\n|]*:\s+)?\d+%\|[^\n]*\|[^\n]*\Z")
 VARYING = [(re.compile(r"\b0x[0-9a-fA-F]{6,}"), "0x"), (re.compile(r"\bT_[0-9a-f]{5}(?=_|\b)"), "T_"),
            (re.compile(r"(?<![\w.])\d+(?:\.\d+)? ?(?:s|ms|µs|ns|min)\b"), "(time)"), (re.compile(r"\s+"), " ")]
 NUMBER = re.compile(r"(?<![\w.])[-\N{MINUS SIGN}+]?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d*)?(?:[eE][-+]?\d+)?")
