@@ -59,10 +59,10 @@ refresh: export
 	@$(BIN)/python tools/notebooks.py refresh $(ONLY) --jobs $(JOBS)
 	@$(BIN)/python tools/readme.py
 
-# pages that load data/results: the notebooks of the modules named in tools/long_runs.py
+# pages that load data/results say so: `.load()`
 refresh-long: export
 	@$(BIN)/python tools/long_runs.py --jobs $(JOBS) $(if $(FORCE),--force)
-	@$(MAKE) refresh ONLY="_sensitivity _fits _validation"
+	@$(MAKE) refresh ONLY="$$(grep -lE '\.load\(\)' nbs/*/*.ipynb | xargs -n1 basename -s .ipynb | tr '\n' ' ')"
 
 site: setup
 	@$(BIN)/python tools/site_pages.py
