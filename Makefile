@@ -5,6 +5,7 @@ VENV ?= .venv
 JOBS ?= $(shell getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2)
 override BIN := $(abspath $(VENV))/bin
 READY := $(VENV)/.ready
+AXE := $(VENV)/axe.min.js
 MAKEFLAGS += --no-builtin-rules --no-print-directory
 export PYDEVD_DISABLE_FILE_VALIDATION = 1
 
@@ -12,7 +13,7 @@ export PYDEVD_DISABLE_FILE_VALIDATION = 1
 
 help:
 	@echo "make study    run the studies into _study/, build _site/, print the headline table"
-	@echo "make test     modules in step with notebooks, notebook tests, pytest"
+	@echo "make test     notebooks show what they store, modules in step with them, pytest, the site in Chromium"
 	@echo "make setup    the environment $(VENV), from requirements.lock"
 	@echo "make export   write the modules from the notebooks, README.md from nbs/index.ipynb"
 	@echo "make refresh  run all notebooks in place and keep their outputs (ONLY=03 for some)"
@@ -33,6 +34,9 @@ $(READY): requirements.lock settings.ini setup.py pyproject.toml
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
 	@touch $@
 
+$(AXE): tools/fetch_axe.py | $(READY)
+	@$(BIN)/python tools/fetch_axe.py $@
+
 study: setup
 	@$(BIN)/python tools/notebooks.py study --jobs $(JOBS)
 	@$(BIN)/python tools/site_pages.py
@@ -40,7 +44,7 @@ study: setup
 
 test:
 	@$(PYTHON) tools/check_system.py test
-	@$(MAKE) setup
+	@$(MAKE) setup $(AXE)
 	@$(BIN)/python -m pytest -q tests/test_layout.py
 	@$(BIN)/python tools/notebooks.py test --jobs $(JOBS)
 	@$(BIN)/python tools/site_pages.py
@@ -55,10 +59,10 @@ refresh: export
 	@$(BIN)/python tools/notebooks.py refresh $(ONLY) --jobs $(JOBS)
 	@$(BIN)/python tools/readme.py
 
-# pages that load data/results: the notebooks of the modules named in tools/long_runs.py
+# pages that load data/results say so: `.load()`
 refresh-long: export
 	@$(BIN)/python tools/long_runs.py --jobs $(JOBS) $(if $(FORCE),--force)
-	@$(MAKE) refresh ONLY="_sensitivity _fits _validation _known_effects"
+	@$(MAKE) refresh ONLY="$$(grep -lE '\.load\(\)' nbs/*/*.ipynb | xargs -n1 basename -s .ipynb | tr '\n' ' ')"
 
 site: setup
 	@$(BIN)/python tools/site_pages.py

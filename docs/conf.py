@@ -1,6 +1,10 @@
 """Sphinx settings. tools/site_pages.py prepares the pages; nothing is run and nothing is fetched here."""
+import re
 from configparser import ConfigParser
+from itertools import pairwise
 from pathlib import Path
+
+from sphinx.search.en import SearchEnglish
 
 _settings = ConfigParser(delimiters=["="], interpolation=None)
 _settings.read(Path(__file__).resolve().parent.parent / "settings.ini", encoding="utf-8")
@@ -34,6 +38,7 @@ python_maximum_signature_line_length = 88
 
 html_theme = "sphinx_book_theme"
 html_title = project
+html_favicon = "static/favicon.svg"
 html_context = {"default_mode": "auto"}  # else the first visit logs an error
 html_static_path = ["static"]
 html_css_files = ["wide.css"]
@@ -47,3 +52,24 @@ html_theme_options = {
     "use_fullscreen_button": False,
     "search_bar_text": "Search",
 }
+
+
+class SearchBoth(SearchEnglish):
+    """English words, and Chinese in overlapping pairs of characters, in the index and in what is searched for: no dictionary is needed."""
+
+    runs = re.compile(r"[\u4e00-\u9fff]+|[^\W\u4e00-\u9fff]+")
+    js_splitter_code = """
+var splitQuery = (query) => (query.match(/[\\u4e00-\\u9fff]+|(?:(?![\\u4e00-\\u9fff])[\\p{L}\\p{N}_])+/gu) || []).flatMap((word) =>
+  /^[\\u4e00-\\u9fff]{2}/.test(word) ? [...word].slice(1).map((last, place) => word[place] + last) : [word]);
+"""
+
+    def split(self, text: str) -> list[str]:
+        words = []
+        for run in self.runs.findall(text):
+            chinese = len(run) > 1 and "\u4e00" <= run[0] <= "\u9fff"
+            words += [first + second for first, second in pairwise(run)] if chinese else [run]
+        return words
+
+
+def setup(app) -> None:
+    app.add_search_language(SearchBoth)

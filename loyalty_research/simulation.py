@@ -288,9 +288,9 @@ def acts_table(acts: np.ndarray, scheme: Scheme) -> pa.Table:
     return pa.table({
         "customer_id": pa.array(acts["customer"]), "time": pa.array(acts["time"]).cast(pa.timestamp("us")), "kind": words(kind, EVENT_KINDS, kind >= 0),
         "amount": pa.array(acts["amount_fen"] / 100, mask=~paid), "order_id": pa.array(acts["order"], mask=acts["order"] == NULL),
-        "item_id": words(np.maximum(acts["item"], 0), items, ~outlet), "category": words(acts["category"], list(CATEGORY_NAMES), order_kinds),
-        "shop": words(acts["shop"], list(SHOP_NAMES), order_kinds),
-        "channel": words(np.minimum(acts["channel"], 4), list(CHANNELS[:5]), order_kinds & (acts["channel"] < 5)), "virtual": pa.array(acts["virtual"] > 0),
+        "item_id": words(np.maximum(acts["item"], 0), items, ~outlet), "category": words(acts["category"], CATEGORY_NAMES, order_kinds),
+        "shop": words(acts["shop"], SHOP_NAMES, order_kinds),
+        "channel": words(np.minimum(acts["channel"], 4), CHANNELS[:-1], order_kinds & (acts["channel"] < 5)), "virtual": pa.array(acts["virtual"] > 0),
         "currency": words(acts["currency"], [currency.name for currency in scheme.currencies] or [""], spends),
         "points": pa.array(acts["points"], mask=~(spends | levels))})
 

@@ -12,12 +12,10 @@ from importlib.resources import files
 
 import numpy as np
 import pandas as pd
-from scipy.special import betaincinv, stdtrit
 
 from .behaviour import Behaviour
+from .comparison import student_bounds
 from .fits import STUDIES
-from .reenacted_members import NOT_TRIED as MEMBERS_NOT_TRIED
-from .reenacted_points import NOT_TRIED as POINTS_NOT_TRIED
 from .reenactment import Reenactment, load_table
 from .store import LongRun
 
@@ -87,7 +85,8 @@ def mean_of(values: pd.Series) -> tuple[float, float]:
     defined = values.dropna()
     if len(defined) < max(len(values) / 2, 2):
         return np.nan, np.nan
-    return float(defined.mean()), float(defined.std(ddof=1) / np.sqrt(len(defined)) * stdtrit(len(defined) - 1, 0.975))
+    found = student_bounds(defined.to_frame("mean"))
+    return float(found["mean"]), float(found["mean_hi"] - found["mean"])
 
 # %% ../nbs/api/56_validation.ipynb #c016
 def band_of(row: pd.Series, half: float) -> tuple[float, float]:
@@ -160,7 +159,9 @@ def groups_of(plan: pd.DataFrame) -> pd.Series:
 # %% ../nbs/api/56_validation.ipynb #c024
 def exact_interval(met: int, of: int) -> tuple[float, float]:
     """Return the exact (Clopper and Pearson) 95 % interval of a share; 0 to 1 of nothing."""
-    return (float(betaincinv(met, of - met + 1, 0.025)) if met else 0.0), (float(betaincinv(met + 1, of - met, 0.975)) if met < of else 1.0)
+    from scipy.stats import binomtest
+
+    return tuple(binomtest(met, of).proportion_ci()) if of else (0.0, 1.0)
 
 # %% ../nbs/api/56_validation.ipynb #c026
 def joint(plan: pd.DataFrame, met: pd.DataFrame) -> pd.DataFrame:

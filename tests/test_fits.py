@@ -1,12 +1,10 @@
 """Fits: the plan that was committed, and what may be fitted to what."""
-import hashlib
-from importlib.resources import files
-
 import pandas as pd
 
 import loyalty_research as lr
 from loyalty_research import fits
 from loyalty_research.reenactment import Reenactment, load_table
+from loyalty_research.validation import plan_hash
 
 PLAN = load_table("validation_plan").set_index("fact_id", drop=False)
 COMMITTED = "d73a54192f827cb7a399b9b788fc8c695ddf2382f46cf12cc4c800eb36b261f3"
@@ -14,8 +12,7 @@ COMMITTED = "d73a54192f827cb7a399b9b788fc8c695ddf2382f46cf12cc4c800eb36b261f3"
 
 def test_the_plan_is_the_one_that_was_committed_before_the_first_fit():
     """A change is a new row with a status of its own; then this hash and the page change too."""
-    file = files("loyalty_research.data").joinpath("reference", "validation_plan.csv")
-    assert hashlib.sha256(file.read_bytes()).hexdigest() == COMMITTED
+    assert plan_hash() == COMMITTED
 
 
 def test_every_finding_of_the_facts_is_planned_and_tried():

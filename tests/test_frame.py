@@ -217,8 +217,8 @@ def test_failing_notebook_fails_the_test_task_and_stores_nothing(tmp_path):
     before = (tmp_path / "nbs/guides/good.ipynb").read_bytes()
     done = run(sys.executable, TOOLS / "notebooks.py", "test", cwd=tmp_path)
     assert done.returncode == 1
-    assert "FAILED nbs/guides/bad.ipynb" in done.stdout and "good.ipynb" not in done.stdout
-    assert "AssertionError" in done.stderr
+    assert "nbs/guides/bad.ipynb fails" in done.stderr and "AssertionError" in done.stderr
+    assert "nbs/guides/good.ipynb shows what its code no longer says" in done.stderr   # it was never run, so it stores no "fine"
     assert (tmp_path / "nbs/guides/good.ipynb").read_bytes() == before
 
 
@@ -236,6 +236,11 @@ def test_refresh_twice_gives_the_same_bytes(tmp_path):
         assert done.returncode == 0, done.stderr
         results.append(path.read_bytes())
     assert results[0] == results[1] and b"image/png" in results[0]
+    assert b"application/vnd.loyalty.figure+json" in results[0] and b"it/s" not in results[0]
+    assert run(sys.executable, TOOLS / "notebooks.py", "test", cwd=tmp_path).returncode == 0
+    path.write_bytes(results[0].replace(b"1.0,", b"1.5,", 1))
+    done = run(sys.executable, TOOLS / "notebooks.py", "test", cwd=tmp_path)
+    assert done.returncode == 1 and "cell" in done.stderr and "is now" in done.stderr
 
 
 def test_system_check_says_in_a_sentence_what_lacks():

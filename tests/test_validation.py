@@ -1,7 +1,4 @@
 """Validation: the judgement of a row by hand, and the tables that come of stored runs."""
-import hashlib
-from importlib.resources import files
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -12,11 +9,6 @@ from loyalty_research.reenactment import load_table
 from loyalty_research.validation import ALIKE, MODEL, RANDOM, STILL
 
 PLAN = load_table("validation_plan").set_index("fact_id", drop=False)
-
-
-def test_the_hash_that_the_page_prints_is_of_the_plan():
-    file = files("loyalty_research.data").joinpath("reference", "validation_plan.csv")
-    assert validation.plan_hash() == hashlib.sha256(file.read_bytes()).hexdigest()
 
 
 def test_findings_that_share_a_paper_with_a_fit_stay_out_of_the_headline():

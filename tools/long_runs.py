@@ -2,8 +2,8 @@
 
     python tools/long_runs.py [--force] [--jobs 2]
 
-Each module of MODULES has a function `long_runs()` that yields its runs, one after another, since a run
-may load the one before it; modules are spread over processes. A run whose file is there is skipped unless
+A module that has a function `long_runs()` yields its runs there, one after another, since a run may load the
+one before it; modules are spread over processes. A run whose file is there is skipped unless
 --force is given, so a broken-off command goes on where it was. At the end files that no run asks for are removed.
 """
 import argparse
@@ -12,8 +12,10 @@ import sys
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from importlib import import_module
+from pathlib import Path
 
-MODULES = ("validation", "known_effects", "sensitivity", "fits")  # the longest first
+PACKAGE = Path(__file__).parents[1] / "loyalty_research"
+MODULES = sorted(path.stem for path in PACKAGE.glob("*.py") if "\ndef long_runs(" in path.read_text("utf-8"))
 
 
 def compute(module: str, force: bool) -> set[str]:

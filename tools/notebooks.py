@@ -4,25 +4,23 @@
     python tools/notebooks.py test|refresh|study [PART OF A NAME ...] [--jobs 2]
     python tools/notebooks.py headline
 
-`test` runs the API notebooks, guides and index and stores nothing. `refresh` stores the outputs in the
-notebooks. `study` runs the studies into _study/; each finds in LR_STUDY_DIR the folder for its tables
+`test` runs every notebook and compares what it shows with what is stored (outputs.py); it stores nothing.
+`refresh` stores the outputs in the notebooks. `study` runs the studies into _study/; each finds in LR_STUDY_DIR the folder for its tables
 and charts. A notebook runs in a process of its own; kernels and outputs do not depend on the user's
 Jupyter settings. `headline` prints the tables _study/*/headline.csv.
 """
 import argparse
 import asyncio
-import contextlib
-import io
-import multiprocessing
 import os
 import shutil
 import sys
 import tempfile
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
 
+from outputs import compare_outputs, is_progress
 from tqdm import tqdm
 
+TOOLS = Path(__file__).resolve().parent
 ROOT = Path.cwd()
 STUDY = ROOT / "_study"
 INTERVAL = 0.2 if sys.stderr.isatty() else 20  # seconds between two states of the bar
@@ -53,46 +51,23 @@ def set_environment(scratch: str) -> None:
     os.environ.pop("JUPYTER_PATH", None)
 
 
-def test_one(path: Path) -> tuple[Path, bool, str]:
-    """Run one notebook as nbdev_test does; return whether it passed and what it wrote to stderr."""
-    from nbdev.test import test_nb
-
-    errors = io.StringIO()
-    with contextlib.redirect_stderr(errors), contextlib.redirect_stdout(io.StringIO()):
-        passed, _ = test_nb(path, skip_flags=["notest"], basepath=ROOT)
-    return path, passed, errors.getvalue()
-
-
-def test(notebooks: list[Path], jobs: int) -> int:
-    failed = []
-    spawn = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(jobs, mp_context=spawn, max_tasks_per_child=1) as pool:
-        runs = [pool.submit(test_one, path) for path in notebooks]
-        for run in tqdm(as_completed(runs), "notebooks", len(runs), disable=False, mininterval=INTERVAL):
-            path, passed, errors = run.result()
-            if not passed:
-                failed.append(path)
-                tqdm.write(f"\n{path.relative_to(ROOT)} fails:\n{errors}", file=sys.stderr)
-    for path in failed:
-        print(f"FAILED {path.relative_to(ROOT)}")
-    return bool(failed)
-
-
 def clean(notebook: dict) -> None:
-    """Drop what differs from run to run: counts, timings, object addresses, widget state."""
+    """Drop what differs from run to run: counts, timings, object addresses, widgets (progress bars) and their state."""
     from nbdev.clean import clean_nb
 
     notebook.metadata.pop("widgets", None)
+    for cell in notebook.cells:
+        if "outputs" in cell:
+            cell.outputs = [output for output in cell.outputs if not is_progress(output)]
     clean_nb(notebook, clean_ids=True)
     for cell in notebook.cells:
         for output in cell.get("outputs", []):
             if output.output_type in ("display_data", "execute_result"):
                 output.metadata = {}
-                output.data.pop("application/vnd.jupyter.widget-view+json", None)
 
 
-async def execute(path: Path, target: Path, env: dict[str, str], bar: tqdm) -> str:
-    """Run one notebook in a kernel of its own and write it, cleaned, to `target`; return the error."""
+async def execute(path: Path, env: dict[str, str], bar: tqdm) -> tuple[dict, str]:
+    """Run one notebook in a kernel of its own; return it, cleaned, and the error."""
     import nbformat
     from nbclient import NotebookClient
     from nbclient.exceptions import CellExecutionError, DeadKernelError
@@ -107,33 +82,52 @@ async def execute(path: Path, target: Path, env: dict[str, str], bar: tqdm) -> s
 
     client = NotebookClient(
         notebook, timeout=None, kernel_name="python3", record_timing=False, coalesce_streams=True,
-        extra_arguments=["--IPKernelApp.log_level=CRITICAL"],
+        extra_arguments=["--IPKernelApp.log_level=CRITICAL", "--IPKernelApp.extra_extensions=figure_data"],
         resources={"metadata": {"path": str(path.parent)}}, on_cell_complete=advance,
     )
     try:
-        await client.async_execute(env={**os.environ, **env})
+        await client.async_execute(env={**os.environ, "PYTHONPATH": str(TOOLS), **env})
     except (CellExecutionError, DeadKernelError) as problem:
         error = f"\n{path.relative_to(ROOT)} fails:\n{problem}"
     clean(notebook)
+    return notebook, error
+
+
+async def store(path: Path, target: Path, env: dict[str, str], bar: tqdm) -> str:
+    """Run one notebook and write it to `target`; return the error, with which a notebook is not overwritten."""
+    import nbformat
+
+    notebook, error = await execute(path, env, bar)
     if target != path or not error:
         target.parent.mkdir(parents=True, exist_ok=True)
         nbformat.write(notebook, target)
     return error
 
 
-async def execute_all(tasks: list[tuple[Path, Path, dict]], jobs: int) -> int:
-    """Run (notebook, target, environment) tasks, `jobs` at a time; the bar counts code cells."""
+async def check(path: Path, bar: tqdm) -> str:
+    """Run one notebook and return its error, or what it shows that is not what it stores."""
+    import nbformat
+
+    fresh, error = await execute(path, {}, bar)
+    problems = [] if error else compare_outputs(nbformat.read(path, 4), fresh)
+    if problems:
+        error = "\n  ".join([f"\n{path.relative_to(ROOT)} shows what its code no longer says; run `make refresh ONLY={path.stem}` and look:", *problems]) + "\n"
+    return error
+
+
+async def run_all(run, tasks: list[tuple], jobs: int) -> int:
+    """Await `run(*task, bar)` for tasks that begin with a notebook, `jobs` at a time; the bar counts code cells."""
     import nbformat
 
     cells = sum(c.cell_type == "code" for path, *_ in tasks for c in nbformat.read(path, 4).cells)
     free = asyncio.Semaphore(jobs)
     with tqdm(total=cells, desc="cells", disable=False, mininterval=INTERVAL) as bar:
 
-        async def run(task):
+        async def take(task):
             async with free:
-                return await execute(*task, bar)
+                return await run(*task, bar)
 
-        errors = [error for error in await asyncio.gather(*map(run, tasks)) if error]
+        errors = [error for error in await asyncio.gather(*map(take, tasks)) if error]
     print(*errors, sep="\n", file=sys.stderr, end="")
     return bool(errors)
 
@@ -153,7 +147,7 @@ def run_studies(notebooks: list[Path], jobs: int) -> int:
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
         tasks.append((path, STUDY / path.name, {"LR_STUDY_DIR": str(folder)}))
-    return asyncio.run(execute_all(tasks, jobs))
+    return asyncio.run(run_all(store, tasks, jobs))
 
 
 def print_headlines() -> int:
@@ -177,12 +171,12 @@ def main() -> int:
         return print_headlines()
     with tempfile.TemporaryDirectory() as scratch:
         set_environment(scratch)
-        if chosen.task == "test":
-            return test(find_notebooks("api", "guides", "", parts=chosen.parts), chosen.jobs)
         if chosen.task == "study":
             return run_studies(find_notebooks("studies", parts=chosen.parts), chosen.jobs)
         every = find_notebooks("studies", "api", "guides", "", parts=chosen.parts)
-        return asyncio.run(execute_all([(path, path, {}) for path in every], chosen.jobs))
+        if chosen.task == "test":
+            return asyncio.run(run_all(check, [(path,) for path in every], chosen.jobs))
+        return asyncio.run(run_all(store, [(path, path, {}) for path in every], chosen.jobs))
 
 
 if __name__ == "__main__":

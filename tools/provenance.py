@@ -3,7 +3,10 @@
 Made from data/reference and the scheme files; nothing here is typed in but the words around the tables.
 """
 import csv
+import re
 from pathlib import Path
+
+import nbformat
 
 import loyalty_research as lr
 
@@ -55,7 +58,14 @@ def front_page(schemes: list[str]) -> str:
                            "note": "note"}) + "\n" + contents)
 
 
-def scheme_page(key: str) -> str:
+def names_of_schemes() -> dict[str, str]:
+    """Key of a scheme to its English and Chinese name, out of the glossary."""
+    cells = nbformat.read(ROOT / "nbs" / "guides" / "glossary.ipynb", 4).cells
+    rows = next(cell.source for cell in cells if cell.source.startswith("## Schemes of the package"))
+    return {key: f"{english}, {chinese}" for key, english, chinese in re.findall(r"^\| `(\w+)` \| (.*?) \| (.*) \|$", rows, re.MULTILINE)}
+
+
+def scheme_page(key: str, names: str) -> str:
     """Every number of a scheme with its source, or its reason and range; and its readings."""
     scheme = lr.load_scheme(key)
     numbers = scheme.parameters.fillna("").to_dict("records")
@@ -63,8 +73,8 @@ def scheme_page(key: str) -> str:
         row["value"] = f"{row['value']:,.10g} {row['unit']}"
         row["origin"] = row["source_id"] or row["reason"]
         row["range"] = f"{row['low']:,.10g} to {row['high']:,.10g}" if row["low"] != "" else ""
-    text = f"# {scheme.title}\n\nKey `{key}`, operator: {scheme.operator}.\n\n## Numbers\n\n" + table(
-        numbers, {"path": "number", "value": "value", "provenance": "provenance", "origin": "source, or reason", "range": "range"})
+    text = f"# {scheme.title}\n\n{names}. Key `{key}`, operator: {scheme.operator}.\n\n## Numbers\n\n:::{{container}} numbers\n" + table(
+        numbers, {"path": "number", "value": "value", "provenance": "provenance", "origin": "source, or reason", "range": "range"}) + ":::\n"
     readings = scheme.reading_choices.to_dict("records")
     if readings:
         text += "\n## Readings\n\nThe first choice of each is the default.\n\n" + table(
@@ -81,6 +91,7 @@ def write_pages(folder: Path) -> list[str]:
                                               "source": "source", "verified_at": "page"})
     (folder / "facts.md").write_text(f"# Facts from other pages\n\nRows that `source` names beside those of the articles.\n\n{facts}",
                                      encoding="utf-8")
+    names = names_of_schemes()
     for key in schemes:
-        (folder / f"{key}.md").write_text(scheme_page(key), encoding="utf-8")
+        (folder / f"{key}.md").write_text(scheme_page(key, names[key]), encoding="utf-8")
     return ["provenance/index"]

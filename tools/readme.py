@@ -8,16 +8,17 @@ DIRECTIVES = re.compile(r"\A(?:\s*#\s*\|.*\n?)+")
 
 
 def make_readme(index: Path) -> str:
-    """The notebook as Markdown: hidden cells left out, outputs as text, links made from the root."""
+    """The notebook as Markdown: hidden cells and figures left out, outputs as text, links made from the root."""
     import nbformat
     from nbconvert import MarkdownExporter
 
     notebook = nbformat.read(index, 4)
     notebook.metadata["language_info"] = {"name": "python"}
-    notebook.cells = [cell for cell in notebook.cells if not re.match(r"\s*#\s*\|\s*hide\b", cell.source)]
+    notebook.cells = [cell for cell in notebook.cells if not re.match(r"\s*#\s*\|\s*(hide\b|echo: false)", cell.source)]
     for cell in notebook.cells:
         cell.source = DIRECTIVES.sub("", cell.source)
-        for output in cell.get("outputs", []):
+        cell.outputs = [output for output in cell.get("outputs", []) if "image/png" not in output.get("data", {})]
+        for output in cell.outputs:
             if "text/plain" in output.get("data", {}):
                 output.data = {"text/plain": output.data["text/plain"]}
     text, _ = MarkdownExporter().from_notebook_node(notebook)

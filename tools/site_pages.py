@@ -1,8 +1,9 @@
 """Build _site/ from the executed notebooks. Offline; no notebook is run.
 
 Notebooks are copied to build/docs/source with nbdev's directives turned into MyST-NB tags: a study from
-_study/ when its last run is of the present source, everything else from nbs/. A reference page a
-module and the pages of provenance are written beside them, and Sphinx builds the whole with warnings as errors.
+_study/ when its last run is of the present source, everything else from nbs/. A list of the studies, a reference page
+a module, and the pages of provenance, references and changes are written beside them, and Sphinx builds the whole with
+warnings as errors.
 """
 import ast
 import os
@@ -13,7 +14,9 @@ import sys
 from pathlib import Path
 
 import nbformat
+from figure_data import MIME
 from provenance import write_pages
+from references import references_page
 
 ROOT = Path(__file__).resolve().parent.parent
 BUILD = ROOT / "build" / "docs"
@@ -29,9 +32,10 @@ TAGS = {  # nbdev directive -> MyST-NB cell tag
     "echo": "remove-input",  # echo: false
     "code": "hide-input",  # code-fold: true
 }
+DISPLAYED = re.compile(r"\s*(\$\$.+?\$\$)\s*", re.DOTALL)  # formulas that JupyterLab sets apart within a paragraph, and MyST does not
 DIRECTIVE = re.compile(r"^\s*#\s*\|\s*(\w+).*\n?", re.MULTILINE)
-SECTIONS = {"studies": "Studies", "guides": "Guides", "api": "How it works", "reference": "Reference",
-            "provenance": "Provenance"}
+SECTIONS = {"studies": "Studies", "guides": "Guides and glossary", "reference": "API", "api": "How it works",
+            "about": "Where it comes from"}
 
 
 def defined_names(source: str) -> list[str]:
@@ -46,19 +50,40 @@ def defined_names(source: str) -> list[str]:
     return found
 
 
+def words_of(figure: dict) -> list[str]:
+    """What a figure says of itself: its title, then of each panel the title, the labels of the axes and what is named in it."""
+    said = [figure["title"]]
+    for axes in figure["axes"]:
+        series = axes.get("legend") or [mark["label"] for mark in axes["marks"] if "label" in mark]
+        said += [axes.get("title", ""), *(f"{name}: {axes[key]}" for name, key in (("across", "x_label"), ("upwards", "y_label")) if key in axes),
+                 ", ".join(dict.fromkeys([*series, *axes.get("x_names", []), *axes.get("y_names", [])]))]
+    return [" ".join(words.split()) for words in said if words.strip()]
+
+
+def alternative_text(cell: nbformat.NotebookNode) -> str:
+    """Take the data of figures out of a cell's outputs; return what readers who do not see them get, in the figures' own words."""
+    figures = [output.data.pop(MIME) for output in cell.get("outputs", []) if MIME in output.get("data", {})]
+    return " ".join("Chart. " + ". ".join(word.rstrip(".") for word in words_of(figure)) + "." for figure in figures)
+
+
 def translate(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
-    """Turn leading directive lines of each cell into tags, and say that the code is Python."""
+    """Turn leading directive lines of each cell into tags, describe its figures, and say that the code is Python."""
     notebook.metadata["language_info"] = {"name": "python", "pygments_lexer": "ipython3"}
     for cell in notebook.cells:
+        if cell.cell_type == "markdown":
+            cell.source = DISPLAYED.sub(r"\n\n\1\n\n", cell.source).strip()
         head = re.match(r"\A(?:\s*#\s*\|.*(?:\n|\Z))*", cell.source).group()
         names = DIRECTIVE.findall(head)
         tags = sorted({TAGS[name] for name in names if name in TAGS})
         if tags:
             cell.metadata["tags"] = tags
         cell.source = cell.source[len(head):].lstrip("\n")
+        settings = cell.metadata["mystnb"] = {}
         if "hide-input" in tags:
             prompt = f"the source of {', '.join(defined_names(cell.source))}".removesuffix(" of ")
-            cell.metadata["mystnb"] = {"code_prompt_show": f"Show {prompt}", "code_prompt_hide": f"Hide {prompt}"}
+            settings |= {"code_prompt_show": f"Show {prompt}", "code_prompt_hide": f"Hide {prompt}"}
+        if alternative := alternative_text(cell):
+            settings["image"] = {"alt": alternative}
     return notebook
 
 
@@ -147,9 +172,38 @@ def write_reference() -> list[str]:
     return pages
 
 
+def title_and_opening(path: Path) -> tuple[str, str]:
+    """The heading of a notebook and its first paragraph."""
+    heading, _, rest = nbformat.read(path, 4).cells[0].source.partition("\n")
+    return heading.lstrip("# "), rest.strip().split("\n\n")[0]
+
+
+def write_studies() -> str:
+    """The list of the studies: the question of each, and how it begins."""
+    parts = ["# Studies\n\nEach asks one question and answers it at the top."]
+    for path in sorted((ROOT / "nbs" / "studies").glob("*.ipynb")):
+        title, opening = title_and_opening(path)
+        parts.append(f"## [{title}]({path.name})\n\n{opening}")
+    (SOURCE / "studies").mkdir(exist_ok=True)
+    (SOURCE / "studies" / "index.md").write_text("\n\n".join(parts) + "\n", encoding="utf-8")
+    return "studies/index"
+
+
+def write_about() -> list[str]:
+    """Provenance, references and changes."""
+    folder = SOURCE / "about"
+    folder.mkdir()
+    (folder / "references.md").write_text(references_page(), encoding="utf-8")
+    shutil.copy(ROOT / "CHANGELOG.md", folder / "changelog.md")
+    return [*write_pages(SOURCE / "provenance"), "about/references", "about/changelog"]
+
+
 def write_index(pages: dict[str, list[str]]) -> None:
-    """nbs/index.ipynb with the contents of the site behind it."""
+    """nbs/index.ipynb with its doors side by side and the contents of the site behind it."""
     notebook = translate(nbformat.read(ROOT / "nbs" / "index.ipynb", 4))
+    doors = next(cell for cell in notebook.cells if cell.id == "doors")
+    heading, _, listed = doors.source.partition("\n\n")
+    doors.source = f"{heading}\n\n:::{{container}} doors\n{listed}\n:::"
     for section, caption in SECTIONS.items():
         if pages.get(section):
             listed = "\n".join(pages[section])
@@ -177,7 +231,8 @@ def main() -> int:
     SOURCE.mkdir(parents=True)
     pages = copy_notebooks()
     pages["reference"] = write_reference()
-    pages["provenance"] = write_pages(SOURCE / "provenance")
+    pages["studies"] = [write_studies(), *pages.get("studies", [])]
+    pages["about"] = write_about()
     write_index(pages)
     return build()
 

@@ -1,8 +1,12 @@
 """The built site in a real browser, opened from the file system as a reader opens it."""
 import os
 import shutil
+import sys
 import tempfile
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 
 import pytest
 
@@ -24,6 +28,28 @@ def site() -> Path:
     if not (SITE / "index.html").exists():
         pytest.fail("_site/ is not built: run `make site`")
     return SITE
+
+
+@pytest.fixture
+def served(site):
+    """The address of the site on this machine, for what a browser does not do with files: it shows them and downloads nothing."""
+    class Quiet(SimpleHTTPRequestHandler):
+        def log_message(self, *words):
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(site))) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+@pytest.fixture(scope="session")
+def axe() -> str:
+    """The script of axe-core, which `make test` fetches."""
+    path = Path(sys.prefix) / "axe.min.js"
+    if not path.exists():
+        pytest.fail(f"there is no axe-core for the browser tests: `python tools/fetch_axe.py {path}`")
+    return path.read_text(encoding="utf-8")
 
 
 @pytest.fixture(scope="session")

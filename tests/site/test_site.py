@@ -1,15 +1,55 @@
-"""Every page of the site: complete, quiet, offline, readable on a telephone; search finds what is there."""
+"""Every page of the site: complete, quiet, offline, light, readable by everyone and on a telephone; search finds what is there."""
+import re
+from functools import cache
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
+import nbformat
 import pytest
+
+import loyalty_research as lr
 
 from .conftest import ROOT, SITE, find_pages
 
 pytestmark = pytest.mark.browser
 each_page = pytest.mark.parametrize("path", find_pages(), ids=lambda path: str(path.relative_to(SITE)))
+NOTEBOOKS = [path.relative_to(ROOT / "nbs") for path in sorted((ROOT / "nbs").rglob("*.ipynb")) if ".ipynb_checkpoints" not in path.parts]
+WEIGHT = 3_000_000  # bytes on disk of all files that the browser asks for when the page is opened alone, nothing cached
 WIDE = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
 DRAWN = "window.MathJax && MathJax.startup ? MathJax.startup.promise.then(() => true) : true"
 BROKEN = "[...document.images].filter(image => !image.complete || image.naturalWidth === 0).map(image => image.src)"
+NAMELESS = "[...document.images].filter(image => !(image.getAttribute('alt') || '').trim()).map(image => image.src)"
+UNDRAWN = """() => {
+  const bare = [...document.querySelectorAll('.math')].filter(math => !math.querySelector('mjx-container')).map(math => math.textContent);
+  const wrong = [...document.querySelectorAll('mjx-merror, [data-mjx-error]')].map(error => error.textContent);
+  const words = document.querySelector('main').cloneNode(true);
+  words.querySelectorAll('pre, code, script, style, mjx-container').forEach(node => node.remove());
+  return [...bare, ...wrong, ...(words.textContent.match(/\\\\[([]|\\$\\$|\\$\\\\?[A-Za-z][^$\\n]{0,80}\\$/g) || [])];
+}"""
+LINKS = "[...document.querySelectorAll('a[href]')].map(link => link.href)"
+FAULTS = """axe.run({runOnly: ['color-contrast', 'image-alt']}).then(found => found.violations.flatMap(rule => rule.nodes.map(
+  node => `${rule.id}: ${node.html.slice(0, 120)} ${node.any.map(reason => reason.message).join()}`)))"""
+
+
+def as_file(url: str) -> Path:
+    return Path(unquote(urlsplit(url).path))
+
+
+def open_page(page, path: Path, query: str = "") -> None:
+    page.goto(path.as_uri() + query, wait_until="load")
+    page.evaluate(DRAWN)
+    page.wait_for_timeout(500)  # for what is asked for late; Chromium's own "network idle" never comes on pages with much mathematics
+
+
+@cache
+def places(path: Path) -> frozenset[str]:
+    """The ids of a page, to which links with # lead."""
+    return frozenset(re.findall(r'\bid="([^"]+)"', path.read_text(encoding="utf-8")))
+
+
+def leads_nowhere(link: str) -> bool:
+    target, place = as_file(link), unquote(urlsplit(link).fragment)
+    return not target.exists() or bool(place and target.suffix == ".html" and place not in places(target))
 
 
 def test_site_is_built_and_newer_than_its_notebooks(site):
@@ -18,9 +58,21 @@ def test_site_is_built_and_newer_than_its_notebooks(site):
     assert not newer, f"run `make site`: {newer} changed since"
 
 
-def test_every_notebook_has_a_page(site):
-    for path in (ROOT / "nbs").rglob("*.ipynb"):
-        assert (site / path.relative_to(ROOT / "nbs").with_suffix(".html")).exists(), f"no page of {path.name}"
+def test_every_notebook_has_a_page_and_downloads(site):
+    for path in NOTEBOOKS:
+        text = (site / path.with_suffix(".html")).read_text(encoding="utf-8")
+        assert f"_sources/{path}" in text, f"the page of {path} does not offer the notebook"
+        cells = nbformat.read(site / "_sources" / path, 4).cells
+        stored = nbformat.read(ROOT / "nbs" / path, 4).cells
+        assert len(cells) >= len(stored), f"{path} is offered with {len(cells)} of {len(stored)} cells"
+
+
+def test_a_notebook_downloads_by_a_click(page, served):
+    page.goto(f"{served}/guides/glossary.html", wait_until="load")
+    page.locator(".dropdown-download-buttons > button").first.click()
+    with page.expect_download() as download:
+        page.locator(".btn-download-source-button").first.click()
+    assert nbformat.read(download.value.path(), 4).cells[0].source.startswith("# Glossary")
 
 
 def test_every_module_has_a_reference_page(site):
@@ -29,45 +81,86 @@ def test_every_module_has_a_reference_page(site):
         assert f"loyalty_research.{path.stem[3:]}" in text
 
 
+def test_every_number_of_every_scheme_stands_with_its_source(site):
+    text = {path.stem: path.read_text(encoding="utf-8") for path in (site / "provenance").glob("*.html")}
+    rows = (ROOT / "data" / "reference").glob("*.csv")
+    known = {line.split(",")[0] for path in rows for line in path.read_text(encoding="utf-8").splitlines()}
+    for key in lr.list_schemes().index:
+        table = re.search(r'<div class="numbers.*?</table>', text[key], re.DOTALL)[0]
+        shown = [re.sub(r"<.*?>", "", cell) for cell in re.findall(r"<tr[^>]*>\s*<td>(.*?)</td>", table, re.DOTALL)]
+        parameters = lr.load_scheme(key).parameters
+        assert [name.strip() for name in shown] == parameters["path"].tolist()
+        named = {name for source in parameters["source_id"].dropna() for name in re.findall(r"\b[A-Z]+\d+\b", source)}
+        assert named <= known, f"{key} names {sorted(named - known)[:5]}, which no table holds"
+
+
+def test_references_and_changes_are_those_of_the_project(site):
+    references, changes = ((site / "about" / f"{name}.html").read_text(encoding="utf-8") for name in ("references", "changelog"))
+    assert "https://doi.org/10.1287/mksc.1040.0098" in references and "No DOI in the tables" in references
+    headings = re.findall(r"^#+ (.+)$", (ROOT / "CHANGELOG.md").read_text(encoding="utf-8"), re.MULTILINE)
+    assert headings and all(heading in changes for heading in headings)
+
+
 @each_page
 def test_page_opens_quietly_and_asks_nobody(page, path):
-    page.goto(path.as_uri(), wait_until="load")
-    page.evaluate(DRAWN)
-    page.wait_for_timeout(500)  # for what is asked for late; Chromium's own "network idle" never comes on pages with much mathematics
+    open_page(page, path)
     away = [url for url in page.requested if not url.startswith(("file:", "data:", "blob:"))]
     assert not away, f"requests to other hosts: {away}"
     assert not page.complaints
     assert page.title() and page.locator("main h1").last.is_visible()
+    assert page.locator('link[rel~="icon"]').count() == 1, "no favicon"
+    weight = sum(file.stat().st_size for file in {as_file(url) for url in page.requested if url.startswith("file:")})
+    assert weight < WEIGHT, f"{weight:,} bytes"
     assert not page.evaluate(BROKEN), "images that do not show"
+    assert not page.evaluate(NAMELESS), "images without a text; where a notebook has them, `make refresh` stores their data"
+    assert not page.evaluate(UNDRAWN), "formulas that are not drawn"
+    inside = {link for link in page.evaluate(LINKS) if link.startswith("file:")}
+    assert inside and not list(filter(leads_nowhere, inside)), "links that lead nowhere"
+    page.set_viewport_size({"width": 390, "height": 844})
+    assert page.evaluate(WIDE) <= 0, "scrolls sideways on a telephone"
 
 
 @each_page
-def test_page_does_not_scroll_sideways_on_a_telephone(page, path):
-    page.set_viewport_size({"width": 390, "height": 844})
-    page.goto(path.as_uri(), wait_until="load")
-    assert page.evaluate(WIDE) <= 0
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_page_has_contrast(page, path, theme, axe):
+    page.emulate_media(color_scheme=theme, reduced_motion="reduce")
+    open_page(page, path)
+    page.add_style_tag(content="* { transition: none !important; }")
+    assert page.evaluate("document.documentElement.dataset.theme") == theme
+    page.evaluate(axe)
+    assert not page.evaluate(FAULTS)
 
 
-@pytest.mark.parametrize("term, found", [("settlement", "glossary"), ("deficit", "glossary")])
-def test_search_finds_a_word(page, site, term, found):
-    page.goto((site / "search.html").as_uri() + f"?q={term}")
-    page.wait_for_selector(f'#search-results ul.search li a[href*="{found}"]', timeout=30_000)  # results come in one by one
+def test_what_has_no_contrast_is_found(page, axe):
+    page.set_content('<html lang="en"><p style="color: #bbb; background: #fff">pale</p></html>')
+    page.evaluate(axe)
+    assert "color-contrast" in page.evaluate(FAULTS)[0]
+
+
+def search(page, site, words: str, found: str) -> None:
+    """Search and wait for a result on a page whose address holds `found`; results come in one by one."""
+    page.goto((site / "search.html").as_uri() + f"?q={words}")
+    page.wait_for_selector(f'#search-results ul.search li a[href*="{found}"]', timeout=30_000)
     assert not page.complaints
 
 
-def test_search_finds_a_function(page, site):
-    modules = [path.stem for path in (site / "reference").glob("*.html")]
-    assert "dates" in modules
-    page.goto((site / "search.html").as_uri() + "?q=day_number")
-    page.wait_for_selector("#search-results ul.search li a", timeout=20_000)
-    links = page.eval_on_selector_all("#search-results ul.search li a", "links => links.map(link => link.href)")
-    assert [link for link in links if "reference/dates" in link]
+@pytest.mark.parametrize("term, found", [("settlement", "glossary"), ("deficit", "glossary"), ("淘气值", "glossary"), ("day_number", "reference/dates")])
+def test_search_finds_a_word(page, site, term, found):
+    search(page, site, term, found)
 
 
-def test_links_inside_the_site_lead_somewhere(page, site):
-    page.goto((site / "index.html").as_uri())
-    hrefs = page.eval_on_selector_all("a[href]", "links => links.map(link => link.href)")
-    inside = {href.split("#")[0].split("?")[0] for href in hrefs if href.startswith("file:")}
-    assert len(inside) >= 5
-    for href in inside:
-        assert Path(href.removeprefix("file://")).exists(), f"the first page links to {href}"
+def scheme_names() -> list[tuple[str, str]]:
+    """(Name, key) of each scheme, in English and in Chinese, as the glossary has them."""
+    cells = nbformat.read(ROOT / "nbs" / "guides" / "glossary.ipynb", 4).cells
+    rows = next(cell.source for cell in cells if cell.source.startswith("## Schemes of the package"))
+    found = re.findall(r"^\| `(\w+)` \| (.*?) \| \(?(.*?)[,)]?(?: .*)?\|$", rows, re.MULTILINE)
+    return [(name.strip(), key) for key, english, chinese in found for name in (english, chinese)]
+
+
+def test_the_glossary_names_every_scheme():
+    assert sorted({key for _, key in scheme_names()}) == sorted(lr.list_schemes().index)
+
+
+@pytest.mark.parametrize("name, key", scheme_names())
+def test_search_finds_a_scheme_in_both_languages(page, site, name, key):
+    search(page, site, name, f"provenance/{key}.html")
