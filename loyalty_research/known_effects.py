@@ -375,7 +375,7 @@ def judge_demotion(n: int, seed: int) -> pd.DataFrame:
     return pd.DataFrame({name: judge(fit.average(), truth) for name, fit in fits.items()}).T
 
 # %% ../nbs/api/57_known_effects.ipynb #c049
-WORLD_SEEDS, WORLD_SIZE = tuple(range(1, 6)), 5000
+WORLD_SEEDS, WORLD_SIZE = tuple(range(11, 16)), 5000
 WORLDS: Mapping[str, Callable[[int, int], pd.DataFrame]] = {
     "88VIP at 1000, nobody moves up": lambda n, seed: judge_edge(world_88vip(QUIET, n, seed)),
     "88VIP at 1000, customers move up": lambda n, seed: judge_edge(world_88vip(MOVING, n, seed)),
