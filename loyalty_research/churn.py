@@ -2,7 +2,7 @@
 
 # %% auto #0
 __all__ = ['ContractFit', 'fit_sbg', 'fit_bdw', 'rfm', 'BuyerFit', 'BgNbd', 'MbgNbd', 'fit_bg_nbd', 'fit_mbg_nbd', 'ParetoNbd',
-           'fit_pareto_nbd', 'GammaGamma', 'fit_gamma_gamma']
+           'fit_pareto_nbd', 'track_repeats', 'GammaGamma', 'fit_gamma_gamma']
 
 # %% ../nbs/api/30_churn.ipynb #c002
 from collections.abc import Callable
@@ -621,6 +621,45 @@ def fit_pareto_nbd(frequency, recency, T) -> ParetoNbd:
     [0.6, 11.59, 0.52, 8.83]
     """
     return _fit_buyers(ParetoNbd, frequency, recency, T)
+
+# %% ../nbs/api/30_churn.ipynb #t005
+def track_repeats(fit: BuyerFit, events, end=None) -> pd.DataFrame:
+    """Return the repeat purchases of all customers so far, made and expected, by week.
+
+    Parameters
+    ----------
+    fit : BuyerFit
+        Of times in weeks, as :func:`rfm` gives them.
+    events : DataFrame, object with `__arrow_c_stream__`, str or Path
+        Events as `read_events` takes them; only `order` rows count. Customers are taken from their first day with orders on.
+    end : str, date or Timestamp, optional
+        Last day that counts; default: the last day of the log.
+
+    Returns
+    -------
+    DataFrame
+        Index: ends of weeks, from the first day on; ``made, expected``, running totals.
+
+    Raises
+    ------
+    EstimationError
+        If the log holds no order by then, or less than a week.
+    """
+    with open_events(events) as log:
+        last = to_instant(log.last_time if end is None else end, "end").normalize()
+        days = log.connection.execute(
+            f"SELECT day, count(*) FILTER (day = first) AS born, count(*) FILTER (day > first) AS made FROM (SELECT DISTINCT customer_id, time::DATE AS day, "
+            f"min(time::DATE) OVER (PARTITION BY customer_id) AS first FROM events WHERE kind = {EVENT_KINDS.index('order')} AND time < $1) GROUP BY day ORDER BY day",
+            [last + pd.Timedelta(days=1)]).df()
+    if days.empty or (last - days["day"].iloc[0]).days < 7:
+        raise EstimationError(f"the log must hold orders and a week after the first of them by {last:%Y-%m-%d}, but it does not; choose a later end.")
+    day = (days["day"] - days["day"].iloc[0]).dt.days.to_numpy()
+    ages = np.arange((last - days["day"].iloc[0]).days + 1)
+    by_age = np.array([fit.predict(age / 7, [0], [0], [0]).iloc[0] for age in ages])
+    born, made = (np.bincount(day, weights=days[name], minlength=len(ages)) for name in ("born", "made"))
+    weeks = ages[7::7]
+    expected = [born[:week + 1] @ by_age[week::-1] for week in weeks]
+    return pd.DataFrame({"made": made.cumsum()[weeks], "expected": expected}, index=days["day"].iloc[0] + pd.to_timedelta(weeks, unit="D"))
 
 # %% ../nbs/api/30_churn.ipynb #c068
 def _spend_loglik(params: np.ndarray, x: np.ndarray, mean: np.ndarray, which: np.ndarray, counts: np.ndarray) -> tuple[float, np.ndarray]:

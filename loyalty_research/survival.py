@@ -367,8 +367,9 @@ def make_design(formula: str, panel: pd.DataFrame) -> pd.DataFrame:
     """Return the design matrix of a formula, or say what in it cannot be estimated."""
     import patsy
 
+    used = {name: column.cat.remove_unused_categories() for name, column in panel.items() if isinstance(column.dtype, pd.CategoricalDtype)}
     try:
-        design = patsy.dmatrix(formula.split("~")[-1].strip(), panel, return_type="dataframe", NA_action="raise")
+        design = patsy.dmatrix(formula.split("~")[-1].strip(), panel.assign(**used), return_type="dataframe", NA_action="raise")
     except (patsy.PatsyError, NameError) as error:
         lost = [f"{name} ({count:,})" for name, count in panel.isna().sum().items() if count and str(name) in formula]
         fix = f"leave out the rows without a value in {' and '.join(lost)}" if lost else "mend the formula; its words are columns of the table"
@@ -496,10 +497,19 @@ class HazardFit:
         -------
         Series
             0 to 1, with the index of the table.
+
+        Raises
+        ------
+        EstimationError
+            If a column or a value is missing, or a level is new.
         """
         import patsy
 
-        design = patsy.build_design_matrices([self.design], person_periods, NA_action="raise")[0]
+        words = person_periods.astype({name: object for name, kind in person_periods.dtypes.items() if isinstance(kind, pd.CategoricalDtype)})
+        try:
+            design = patsy.build_design_matrices([self.design], words, NA_action="raise")[0]
+        except (patsy.PatsyError, NameError) as error:
+            raise EstimationError(f"the table must hold {self.formula!r} with values that the fit has seen, but {str(error).splitlines()[0]}; mend or drop rows.") from error
         score = np.asarray(design) @ self.params.drop("frailty_variance", errors="ignore").to_numpy()
         if self.link == "logit":
             return pd.Series(1 / (1 + np.exp(-score)), index=person_periods.index, name="hazard")
