@@ -68,9 +68,8 @@ def make_grid(replay: Replay, months: int, start) -> Grid:
         raise EstimationError("somebody must have ordered, but the log of this replay has no order; replay a log with orders.")
     first = orders["time"].min() if start is None else to_instant(start, "start")
     begin = first.to_datetime64().astype("datetime64[M]")
+    begin += start is not None and begin < first.to_datetime64()
     starts = np.arange(begin, replay.until.to_datetime64().astype("datetime64[M]") + 1, months).astype("datetime64[us]")
-    if start is not None and starts[0] < first.to_datetime64():
-        starts = starts[1:]
     if len(starts) < 2:
         raise EstimationError(f"a period of {months} months must fit between {first:%Y-%m-%d} and the end of the log on {replay.until:%Y-%m-%d}, but none does; "
                               "take fewer months, or a longer log.")
