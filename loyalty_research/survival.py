@@ -522,8 +522,7 @@ class HazardFit:
     def survival(self, person_periods: pd.DataFrame) -> pd.Series:
         """Return the chance to be there after each row, the rows of one ``customer_id`` (or all) taken in order: the product of 1 - hazard."""
         left = 1 - self.predict(person_periods)
-        grouped = left.groupby(person_periods["customer_id"]) if "customer_id" in person_periods else left
-        return grouped.cumprod().rename("survival")
+        return (left.groupby(person_periods["customer_id"]) if "customer_id" in person_periods else left).cumprod().rename("survival")
 
     def summary(self) -> pd.DataFrame:
         """Return the estimates with 95 % intervals; that of a variance is symmetric on the log scale.
@@ -554,8 +553,8 @@ class HazardFit:
         Axes
         """
         by = self.data.groupby("period").agg(n=("event", "size"), hazard=("event", "mean"), fitted=("fitted", "mean"))
-        low, high = wilson(by["hazard"], by["n"])
-        return plot_hazard({"seen": by[["hazard"]].assign(low=low, high=high), "fitted": by[["fitted"]].set_axis(["hazard"], axis=1)}, x_label="period of the customer", ax=ax)
+        seen = by[["hazard"]].assign(**dict(zip(("low", "high"), wilson(by["hazard"], by["n"]), strict=True)))
+        return plot_hazard({"seen": seen, "fitted": by[["fitted"]].set_axis(["hazard"], axis=1)}, x_label="period of the customer", ax=ax)
 
 # %% ../nbs/api/29_survival.ipynb #h011
 def fit_frailty(y: np.ndarray, design: pd.DataFrame, groups: np.ndarray, start: np.ndarray) -> tuple[np.ndarray, np.ndarray, float, bool]:
