@@ -29,13 +29,6 @@ def test_every_estimator_keeps_its_word():
     assert table["covered"].between(0.92, 0.98).all(), table[~table["covered"].between(0.92, 0.98)]
 
 
-def test_a_stored_row_comes_out_again():
-    run = recovery.run_coverage()
-    for place in (run.rows.index[run.rows["estimator"] == name][0] for name in ("BdW", "Kaplan-Meier")):
-        fresh, stored = run.again(int(place))
-        assert np.array_equal(fresh.to_numpy(float), stored.to_numpy(float), equal_nan=True)
-
-
 @pytest.mark.soak
 @each_design
 def test_a_thousand_data_sets_come_out_again(name):
