@@ -29,6 +29,7 @@ _EXPOSED = {
     "outcomes": "Finance",
     "comparison": "compare Comparison",
     "sensitivity": "pose tornado screen sobol_indices robust Robustness",
+    "validation": "validation_table",
 }
 _HOMES = {name: module for module, names in _EXPOSED.items() for name in names.split()}
 

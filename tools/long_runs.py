@@ -13,7 +13,7 @@ from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from importlib import import_module
 
-MODULES = ("sensitivity", "fits", "recovery")  # the longest first
+MODULES = ("validation", "sensitivity", "fits", "recovery")  # the longest first
 
 
 def compute(module: str, force: bool) -> set[str]:
