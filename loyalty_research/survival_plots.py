@@ -163,6 +163,8 @@ def plot_profile(profiles: Mapping[str, pd.DataFrame], *, x_label: str, title: s
     ValueError
         If a profile cannot be drawn.
     """
+    from matplotlib.ticker import LogLocator
+
     for name, profile in profiles.items():
         check_numbers(profile[["loglik"]], f"profiles[{name!r}]")
         if not profile.index.is_monotonic_increasing or (log_x and profile.index[0] <= 0):
@@ -173,6 +175,8 @@ def plot_profile(profiles: Mapping[str, pd.DataFrame], *, x_label: str, title: s
         ax.plot(profile.index.to_numpy(dtype=np.float64), profile["loglik"] - profile["loglik"].max(),
                 **{"color": palette[name], "linewidth": 2, "label": name, **kwargs})
     scale_axis(ax, "x", log=log_x)
+    if log_x:
+        ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     scale_axis(ax, "y")
     ax.set_xlim(min(profile.index[0] for profile in profiles.values()), max(profile.index[-1] for profile in profiles.values()))
     ax.set_ylim(-5, 0.2)
