@@ -3,7 +3,7 @@
 # %% auto #0
 __all__ = ['OPTION_COLUMNS', 'EARNED_COLUMNS', 'BY', 'SCORES', 'LOG_WEIGHTS', 'CHOICE_NAMES', 'IN_LOGS', 'LEAST', 'MOST',
            'redemption_chances', 'exact_interval', 'redemption_hazard', 'check_chances', 'Bunching',
-           'excess_at_multiples', 'bunching_at_multiples', 'Choices', 'to_choices', 'weigh', 'choice_loglik',
+           'excess_at_multiples', 'bunching_at_multiples', 'Choices', 'to_choices', 'weigh', 'choice_loglik', 'climb',
            'maximise_choices', 'spread_of', 'StockpilingFit', 'expected_choice', 'draw_choices', 'profile_choices',
            'check_choices', 'fit_stockpiling', 'make_chances', 'forecast_redemptions']
 
@@ -291,7 +291,7 @@ def to_choices(chances: pd.DataFrame) -> tuple[Choices, pd.DataFrame]:
     return choices, able
 
 # %% ../nbs/api/44_redeeming.ipynb #h026
-SCORES = np.linspace(-5, 5, 81)
+SCORES = np.linspace(-4.5, 4.5, 55)
 LOG_WEIGHTS = -(SCORES**2) / 2 - logsumexp(-(SCORES**2) / 2)
 CHOICE_NAMES = ("log_cost", "cost_spread", "mental", "earned", "scale")
 
@@ -311,7 +311,7 @@ def choice_loglik(choices: Choices, params: np.ndarray) -> tuple[float, np.ndarr
     odds, some, row = total[:, None] - cost, choices.taken > 0, np.arange(len(total))
     place = np.maximum(choices.taken - 1, 0)
     picked = np.where(some, log_share[row, place], 0)
-    each = np.where(some[:, None], log_expit(odds), log_expit(-odds)) + picked[:, None]
+    each = log_expit(np.where(some[:, None], odds, -odds)) + picked[:, None]
     joint = LOG_WEIGHTS + np.add.reduceat(each, choices.starts)
     value = logsumexp(joint, axis=1)
     posterior = joint - value[:, None]
@@ -327,8 +327,27 @@ def choice_loglik(choices: Choices, params: np.ndarray) -> tuple[float, np.ndarr
     return float(value.sum()), slopes, posterior
 
 # %% ../nbs/api/44_redeeming.ipynb #h030
-IN_LOGS = np.array([False, True, True, False, True])
-LEAST, MOST = np.array([-6.0, -5.0, -5.0, -50.0, -4.0]), np.array([9.0, 1.6, 2.0, 50.0, 5.0])
+def climb(loss, point: np.ndarray, low: np.ndarray, high: np.ndarray, n: int) -> tuple[np.ndarray, np.ndarray, float]:
+    """Go on with Newton steps within bounds; return the point, the Hessian of the log-likelihood there (its sign turned) and what a further step would gain."""
+    for _ in range(25):
+        value, slope = loss(point)
+        hessian = n * np.stack([loss(point + step)[1] - loss(point - step)[1] for step in 1e-4 * np.eye(len(point))]) / 2e-4
+        hessian = (hessian + hessian.T) / 2
+        free = ((point > low) | (slope < 0)) & ((point < high) | (slope > 0))        # at a bound only where the likelihood rises inwards
+        roots, axes = np.linalg.eigh(hessian[np.ix_(free, free)])
+        step = np.zeros(len(point))
+        step[free] = axes @ (axes.T @ slope[free] * n / np.maximum(np.abs(roots), 1e-4))
+        gain = float(n * slope @ step)
+        while loss(np.clip(point - step, low, high))[0] > value and np.abs(step).max() > 1e-9:
+            step = step / 2
+        point = np.clip(point - step, low, high)
+        if gain < 1e-6:
+            break
+    return point, hessian, gain
+
+# %% ../nbs/api/44_redeeming.ipynb #h031
+IN_LOGS = np.array([False, True, False, False, True])
+LEAST, MOST = np.array([-6.0, -4.0, -3.0, -90.0, -4.0]), np.array([9.0, 1.6, 8.0, 90.0, 5.0])
 
 
 def maximise_choices(choices: Choices, fixed: dict[str, float], start: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:
@@ -350,29 +369,27 @@ def maximise_choices(choices: Choices, fixed: dict[str, float], start: np.ndarra
 
     low, high = LEAST[free], MOST[free]
     first = np.clip(np.where(IN_LOGS, np.log(np.where(IN_LOGS, start, 1)), start)[free], low, high)
-    found = minimize(loss, first, jac=True, method="L-BFGS-B", bounds=list(zip(low, high, strict=True)), options={"maxiter": 500, "ftol": 1e-13, "gtol": 1e-7})
-    slope = loss(found.x)[1]
-    inside = (found.x > low + 1e-6) & (found.x < high - 1e-6)
-    if np.abs(slope[inside]).max(initial=0) > 1e-4:
-        raise EstimationError(f"the likelihood must have a maximum, but the search stopped at {to_params(found.x).round(3).tolist()} with slope {np.abs(slope[inside]).max():.2g} a chance; "
+    found = minimize(loss, first, jac=True, method="L-BFGS-B", bounds=list(zip(low, high, strict=True)), options={"maxiter": 500})
+    point, hessian, gain = climb(loss, found.x, low, high, n)
+    if gain > 1e-3:
+        raise EstimationError(f"the likelihood must have a maximum, but the search stopped at {to_params(point).round(3).tolist()} with {gain:.2g} still to gain; "
                               "give a scale, or more customers with more varied prices and balances.")
-    hessian = np.stack([(loss(np.clip(found.x + step, low, high))[1] - loss(np.clip(found.x - step, low, high))[1]) for step in 1e-4 * np.eye(len(first))]) * n / 2e-4
-    return to_params(found.x), (hessian + hessian.T) / 2, -n * float(found.fun)
+    return to_params(point), hessian, -n * float(loss(point)[0])
 
-# %% ../nbs/api/44_redeeming.ipynb #h031
+# %% ../nbs/api/44_redeeming.ipynb #h032
 def spread_of(hessian: np.ndarray, params: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return standard errors on the scale of the search and the covariance; infinite where the likelihood is flat or the search ran to its edge."""
     roots, axes = np.linalg.eigh(hessian)
     covariance = axes / np.maximum(roots, 1e-4) @ axes.T
     return np.sqrt(np.diag(covariance)), covariance
 
-# %% ../nbs/api/44_redeeming.ipynb #h032
+# %% ../nbs/api/44_redeeming.ipynb #h033
 @dataclass(frozen=True, kw_only=True, eq=False)
 class StockpilingFit(Fit):
     """The choice of redeeming, fitted; the attributes of :class:`loyalty_research.churn.Fit`.
 
     `params`: ``log_cost`` (mean of ln c, c in CNY^.88), ``cost_spread`` (sd of ln c), ``mental`` (k), ``earned`` (beta), and ``scale`` (of the logit; a given one has no standard
-    error). `log_cov` is the covariance on the scale of the search: of the logarithms of cost_spread, mental and scale, of the others themselves. `data` are the chances.
+    error). `log_cov` is the covariance on the scale of the search: of the logarithms of cost_spread and scale, of the others themselves. `data` are the chances.
 
     Attributes
     ----------
@@ -424,7 +441,7 @@ class StockpilingFit(Fit):
         name : str
             A fitted parameter.
         values : sequence of float, optional
-            Default: eleven from 2.5 standard errors below to above, on the log scale for what must be above 0; where there is no standard error, within a factor of 4, or 4 units.
+            Default: nine from 2.5 standard errors below to above, on the log scale for what must be above 0; where there is no standard error, within a factor of 4, or 4 units.
 
         Returns
         -------
@@ -433,7 +450,7 @@ class StockpilingFit(Fit):
         """
         return profile_choices(self, name, values)
 
-# %% ../nbs/api/44_redeeming.ipynb #h033
+# %% ../nbs/api/44_redeeming.ipynb #h034
 def expected_choice(fit: StockpilingFit, choices: Choices) -> tuple[np.ndarray, np.ndarray]:
     """Return the chance of redeeming anything, and the log share of each amount if so."""
     log_share, total, cost = weigh(choices, fit.params.reindex(CHOICE_NAMES).to_numpy())
@@ -442,7 +459,7 @@ def expected_choice(fit: StockpilingFit, choices: Choices) -> tuple[np.ndarray, 
     weight = np.exp(np.repeat(log_weight, np.diff(np.append(choices.starts, len(total))), axis=0))
     return (weight * expit(total[:, None] - cost)).sum(axis=1), log_share
 
-# %% ../nbs/api/44_redeeming.ipynb #h034
+# %% ../nbs/api/44_redeeming.ipynb #h035
 def draw_choices(choices: Choices, able: pd.DataFrame, params: np.ndarray, seed: int) -> pd.DataFrame:
     """Return chances with redemptions drawn from the model with given parameters."""
     rng = np.random.default_rng(seed)
@@ -454,7 +471,7 @@ def draw_choices(choices: Choices, able: pd.DataFrame, params: np.ndarray, seed:
     points = able[OPTION_COLUMNS[1:]].to_numpy()[np.arange(len(total)), np.minimum(place, last)]
     return able.assign(redeemed=np.where(some, points, 0).astype(np.int64))
 
-# %% ../nbs/api/44_redeeming.ipynb #h035
+# %% ../nbs/api/44_redeeming.ipynb #h036
 def profile_choices(fit: StockpilingFit, name: str, values=None) -> pd.DataFrame:
     """Return a profile likelihood; as the method of the fit."""
     if name not in fit.params.index or name in fit.fixed:
@@ -464,13 +481,13 @@ def profile_choices(fit: StockpilingFit, name: str, values=None) -> pd.DataFrame
     if values is None:
         logs = IN_LOGS[CHOICE_NAMES.index(name)]
         width = (2.5 * se / (best if logs else 1)) if np.isfinite(se) else (np.log(4) if logs else 4.0)
-        grid = np.linspace(-width, width, 11)
+        grid = np.linspace(-width, width, 9)
         values = best * np.exp(grid) if logs else best + grid
     rows = {float(value): maximise_choices(choices, {**fit.fixed, name: float(value)}, fit.params.reindex(CHOICE_NAMES).to_numpy())[2] for value in values}
     table = pd.DataFrame({"loglik": pd.Series(rows)}).rename_axis("value")
     return table.assign(drop=fit.loglik - table["loglik"])
 
-# %% ../nbs/api/44_redeeming.ipynb #h036
+# %% ../nbs/api/44_redeeming.ipynb #h037
 def check_choices(choices: Choices, able: pd.DataFrame) -> None:
     """Refuse chances from which nothing can be learnt."""
     share = (choices.taken > 0).mean()
@@ -482,7 +499,7 @@ def check_choices(choices: Choices, able: pd.DataFrame) -> None:
         raise EstimationError(f"cost and loss of points are told apart by prices and balances that vary, but each chance is of {able['most'].iloc[0]} points on {able['price_cny'].iloc[0]:g} CNY; "
                               "give a longer log.")
 
-# %% ../nbs/api/44_redeeming.ipynb #h037
+# %% ../nbs/api/44_redeeming.ipynb #h038
 def fit_stockpiling(chances: pd.DataFrame, *, scale: float | None = None) -> StockpilingFit:
     """Fit the choice between redeeming and stockpiling (equation 4).
 
@@ -511,8 +528,9 @@ def fit_stockpiling(chances: pd.DataFrame, *, scale: float | None = None) -> Sto
     choices, able = to_choices(chances)
     check_choices(choices, able)
     fixed = {} if scale is None else {"scale": float(scale)}
-    start = np.array([np.log(np.median(choices.points[:, 0]) + 0.1), 0.8, 0.8, 0.5, 1.0])
-    params, hessian, value = maximise_choices(choices, fixed, start)
+    middle = np.log(np.median(choices.points[:, 0]) + 0.1)
+    starts = [(middle, 0.8, 0.8, 0.5, 1.0), (middle + 1, 1.2, 0.2, 0.0, 1.0), (middle - 1, 0.5, 0.5, 0.0, 2.0)]
+    params, hessian, value = max((maximise_choices(choices, fixed, np.array(start)) for start in starts), key=lambda found: found[2])
     names = [name for name in CHOICE_NAMES if name not in fixed]
     free = [CHOICE_NAMES.index(name) for name in names]
     spread, covariance = spread_of(hessian, params)
@@ -529,7 +547,7 @@ def fit_stockpiling(chances: pd.DataFrame, *, scale: float | None = None) -> Sto
     return StockpilingFit(params=pd.Series(params, index=list(CHOICE_NAMES), name="estimate"), se=pd.Series(errors, index=list(CHOICE_NAMES), name="se"), loglik=value,
                           log_cov=pd.DataFrame(covariance, names, names), data=able, note=note, fixed=fixed, posterior=pd.DataFrame(posterior, index=choices.customers, columns=SCORES))
 
-# %% ../nbs/api/44_redeeming.ipynb #h039
+# %% ../nbs/api/44_redeeming.ipynb #h040
 def make_chances(n_customers: int = 400, n_chances: int = 25, *, seed: int = 0, rate: float = 0.1, least: int = 100) -> pd.DataFrame:
     """Return made chances for checks, with nothing redeemed: prices and balances vary, points pay up to half the price, and an order earns a rate of what is paid in money.
 
@@ -559,7 +577,7 @@ def make_chances(n_customers: int = 400, n_chances: int = 25, *, seed: int = 0, 
         "visit": False, "price_cny": price, "balance": balance, "most": most, "redeemed": 0, "least": least, "days_to_expiry": np.nan, "worth_cny": 0.01})
     return table.join(pd.DataFrame(amount, columns=OPTION_COLUMNS)).join(pd.DataFrame(earned, columns=EARNED_COLUMNS))
 
-# %% ../nbs/api/44_redeeming.ipynb #h046
+# %% ../nbs/api/44_redeeming.ipynb #h047
 def forecast_redemptions(chances: pd.DataFrame, split, *, scale: float | None = None) -> pd.DataFrame:
     """Return what is redeemed after a day, and what the model and a naive rate, both from before, expect.
 
