@@ -26,7 +26,7 @@ from .events import EstimationError, LoyaltyError
 from .lives import PLACES, copy_customer
 from .machine import AWARDED, COURIER_GIFT, DAY_US, step, tick
 from .minds import nth_option
-from .points import REDEMPTION_ENTRY, most_at_outlet, most_on_order
+from .points import ACCRUAL, REDEMPTION_ENTRY, most_at_outlet, most_on_order
 from .replay import FAILURES, Replay, check_size, columns_of, event_at
 from .results import Ledger, instant
 from .schemes import Scheme, check_scheme
@@ -134,9 +134,9 @@ def best_points(customer, rules, world, ask, balance, lost, after, unit, keep):
 
 # %% ../nbs/api/41_hoarding.ipynb #h017
 @compiled
-def plan_ahead(customer, rules, world, days, total, shop_rule, rows, n, currency, values):
-    """Fill the values of balances at the n orders whose rows are given, last one first; return the step between balances."""
-    most = max(customer.purse[currency].balance, 0) + customer.purse[currency].pending + 1
+def plan_ahead(customer, rules, world, days, total, shop_rule, rows, n, currency, values, more):
+    """Fill the values of balances at the n orders whose rows are given, last one first; return the step between balances. `more` are points that come from elsewhere."""
+    most = max(customer.purse[currency].balance, 0) + customer.purse[currency].pending + more + 1
     for k in range(n):
         most += earned_on(customer, rules, days[rows[k]], total[rows[k]], currency)
     unit = most / (BALANCES - 1)
@@ -236,8 +236,8 @@ def act_as_twin(twin, rules, out, event, now, row, points, currency, outlet, ful
 
 # %% ../nbs/api/41_hoarding.ipynb #h026
 @compiled
-def follow_twin(twin, rules, out, world, columns, time, orders, start, stop, attended, plan, values, rows, paid, totals, chances):
-    """Let a twin live through the rows of its window; `plan` is the currency in which it plans, -1 for greed. `paid` keeps of each order what points pay and how far its lines are."""
+def follow_twin(twin, rules, out, world, columns, time, orders, start, stop, attended, plan, more, values, rows, paid, totals, chances):
+    """Let a twin live through the rows of its window; `plan` is the currency in which it plans, -1 for greed, `more` what the customer accrued in it. `paid` keeps of each order what points pay and how far its lines are."""
     head, total, until, shop_rule = orders
     n, k, unit = 0, -1, 1.0
     for row in range(start, stop):
@@ -245,7 +245,7 @@ def follow_twin(twin, rules, out, world, columns, time, orders, start, stop, att
             rows[n] = row
             n += 1
     if plan >= 0:
-        unit = plan_ahead(twin, rules, world, columns[0], total, shop_rule, rows, n, plan, values)
+        unit = plan_ahead(twin, rules, world, columns[0], total, shop_rule, rows, n, plan, values, more)
     for row in range(start, stop):
         event, visit, at = event_at(columns, row), is_visit(columns[1][row]), head[row]
         tick(twin, rules, out, event.day)
@@ -297,7 +297,7 @@ def follow_pair(customers, copies, rules, twin_rules, outs, world, columns, time
     totals[0] = 0
     copy_customer(customer, copies[1], copies[0], copies[2])
     n = follow_customer(customer, rules, outs[0], world, columns, time, orders, bounds[1], bounds[2], totals[0], span, chances, n)
-    follow_twin(twin, twin_rules, outs[1], world, columns, time, orders, bounds[1], bounds[2], attended, plan, values, rows, span, totals[1], chances)
+    follow_twin(twin, twin_rules, outs[1], world, columns, time, orders, bounds[1], bounds[2], attended, plan, totals[0, max(plan, 0), ACCRUAL], values, rows, span, totals[1], chances)
     for each in range(2):
         tick(customers[each], rules if each == 0 else twin_rules, outs[each], window[1] // DAY_US)
         read_off(outs[each], totals[each], chances, 0, 0)

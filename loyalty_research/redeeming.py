@@ -291,7 +291,7 @@ def to_choices(chances: pd.DataFrame) -> tuple[Choices, pd.DataFrame]:
     return choices, able
 
 # %% ../nbs/api/44_redeeming.ipynb #h026
-SCORES = np.linspace(-4.5, 4.5, 55)
+SCORES = np.linspace(-5, 5, 321)
 LOG_WEIGHTS = -(SCORES**2) / 2 - logsumexp(-(SCORES**2) / 2)
 CHOICE_NAMES = ("log_cost", "cost_spread", "mental", "earned", "scale")
 
@@ -341,7 +341,7 @@ def climb(loss, point: np.ndarray, low: np.ndarray, high: np.ndarray, n: int) ->
         while loss(np.clip(point - step, low, high))[0] > value and np.abs(step).max() > 1e-9:
             step = step / 2
         point = np.clip(point - step, low, high)
-        if gain < 1e-6:
+        if gain < 1e-5:
             break
     return point, hessian, gain
 
@@ -441,7 +441,7 @@ class StockpilingFit(Fit):
         name : str
             A fitted parameter.
         values : sequence of float, optional
-            Default: nine from 2.5 standard errors below to above, on the log scale for what must be above 0; where there is no standard error, within a factor of 4, or 4 units.
+            Default: seven from 2.5 standard errors below to above, on the log scale for what must be above 0; where there is no standard error, within a factor of 4, or 4 units.
 
         Returns
         -------
@@ -481,7 +481,7 @@ def profile_choices(fit: StockpilingFit, name: str, values=None) -> pd.DataFrame
     if values is None:
         logs = IN_LOGS[CHOICE_NAMES.index(name)]
         width = (2.5 * se / (best if logs else 1)) if np.isfinite(se) else (np.log(4) if logs else 4.0)
-        grid = np.linspace(-width, width, 9)
+        grid = np.linspace(-width, width, 7)
         values = best * np.exp(grid) if logs else best + grid
     rows = {float(value): maximise_choices(choices, {**fit.fixed, name: float(value)}, fit.params.reindex(CHOICE_NAMES).to_numpy())[2] for value in values}
     table = pd.DataFrame({"loglik": pd.Series(rows)}).rename_axis("value")
@@ -529,8 +529,7 @@ def fit_stockpiling(chances: pd.DataFrame, *, scale: float | None = None) -> Sto
     check_choices(choices, able)
     fixed = {} if scale is None else {"scale": float(scale)}
     middle = np.log(np.median(choices.points[:, 0]) + 0.1)
-    starts = [(middle, 0.8, 0.8, 0.5, 1.0), (middle + 1, 1.2, 0.2, 0.0, 1.0), (middle - 1, 0.5, 0.5, 0.0, 2.0)]
-    params, hessian, value = max((maximise_choices(choices, fixed, np.array(start)) for start in starts), key=lambda found: found[2])
+    params, hessian, value = maximise_choices(choices, fixed, np.array([middle, 0.8, 0.5, 0.0, 1.0]))
     names = [name for name in CHOICE_NAMES if name not in fixed]
     free = [CHOICE_NAMES.index(name) for name in names]
     spread, covariance = spread_of(hessian, params)
