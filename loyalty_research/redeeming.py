@@ -576,7 +576,7 @@ def make_chances(n_customers: int = 400, n_chances: int = 25, *, seed: int = 0, 
         "visit": False, "price_cny": price, "balance": balance, "most": most, "redeemed": 0, "least": least, "days_to_expiry": np.nan, "worth_cny": 0.01})
     return table.join(pd.DataFrame(amount, columns=OPTION_COLUMNS)).join(pd.DataFrame(earned, columns=EARNED_COLUMNS))
 
-# %% ../nbs/api/44_redeeming.ipynb #h047
+# %% ../nbs/api/44_redeeming.ipynb #h049
 def forecast_redemptions(chances: pd.DataFrame, split, *, scale: float | None = None) -> pd.DataFrame:
     """Return what is redeemed after a day, and what the model and a naive rate, both from before, expect.
 
