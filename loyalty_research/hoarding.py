@@ -7,7 +7,7 @@ __all__ = ['BALANCES', 'OPTIONS', 'PLANNED_ORDERS', 'DAILY', 'CHANCE', 'PART_ROW
            'follow_pair', 'follow_all', 'Twins', 'without_limits', 'follow_part', 'run_twins', 'net_redeemed',
            'check_window', 'twins_of', 'customer_table', 'hoarding_by_customer', 'gini', 'least_points', 'held_lots',
            'split_held', 'held_table', 'index_row', 'held_row', 'in_cny', 'row_of_all', 'rows_of_table',
-           'hoarding_table', 'log_of', 'split_rows', 'hoarding_split']
+           'hoarding_table', 'stock_flow', 'lot_ages', 'log_of', 'split_rows', 'hoarding_split']
 
 # %% ../nbs/api/41_hoarding.ipynb #h003
 import warnings
@@ -666,13 +666,68 @@ def hoarding_table(ledger, events, at=None, *, days: int = 365, planned: bool = 
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("currency")
 
 # %% ../nbs/api/41_hoarding.ipynb #h066
+def stock_flow(ledger, currency: str | None = None) -> pd.DataFrame:
+    """Return what is outstanding at the end of each month, and what was redeemed in the twelve months up to it.
+
+    Parameters
+    ----------
+    ledger : Ledger or Replay
+    currency : str, optional
+        Default: the scheme's first.
+
+    Returns
+    -------
+    DataFrame
+        Index ``time``; ``stock``, ``flow`` (points; NaN in the first eleven months), ``months`` of redemptions in stock, 12 stock / flow (NaN where nothing was redeemed).
+
+    Raises
+    ------
+    EstimationError
+        If the ledger has no rows.
+    """
+    ledger, _, _ = check_window(ledger, None, 365)
+    months = ledger.outstanding("ME").query("currency == @name", local_dict={"name": currency or ledger.scheme.currencies[0].name}).set_index("time")
+    flow = (months["points_redeemed"] - months["points_reinstated"]).rolling(12).sum()
+    return pd.DataFrame({"stock": months["points_outstanding"].astype(float), "flow": flow, "months": 12 * months["points_outstanding"] / flow.where(flow > 0)})
+
+# %% ../nbs/api/41_hoarding.ipynb #h067
+def lot_ages(ledger, at=None, currency: str | None = None) -> pd.Series:
+    """Return the points outstanding by the age of their lots.
+
+    Parameters
+    ----------
+    ledger : Ledger or Replay
+    at : date or time, optional
+        Default: the end of the ledger.
+    currency : str, optional
+        Default: the scheme's first.
+
+    Returns
+    -------
+    Series
+        Index ``age`` (str, in days), from young to old; points.
+
+    Raises
+    ------
+    EstimationError
+        If the ledger has no rows.
+    """
+    ledger, _, until = check_window(ledger, at, 365)
+    lots = ledger.lots(pd.Timestamp(until, unit="us"))
+    lots = lots[lots["currency"].astype("str") == (currency or ledger.scheme.currencies[0].name)]
+    days = (pd.Timestamp(until, unit="us") - lots["accrued_on"]).dt.days
+    names = ["0-90", "91-180", "181-365", "366-730", "over 730"]
+    age = pd.cut(days, [-1, 90, 180, 365, 730, np.inf], labels=names)
+    return lots["points"].groupby(age, observed=False).sum().rename_axis("age")
+
+# %% ../nbs/api/41_hoarding.ipynb #h073
 def log_of(done: Simulation) -> tuple[pd.DataFrame, np.ndarray]:
     """Return the log of a simulation, and for each of its events whether the customer attended to the scheme in that week."""
     acts = [acts for _, _, acts, _ in run_all(done.setting, None, log_wanted=True, size=64, progress=False)]
     table = number_events(pa.concat_tables([acts_table(each, done.setting.scheme) for each in acts]))
     return table.to_pandas(), np.concatenate([each["attended"] for each in acts]) > 0
 
-# %% ../nbs/api/41_hoarding.ipynb #h067
+# %% ../nbs/api/41_hoarding.ipynb #h074
 def split_rows(events, scheme: Scheme, since: int, until: int, attended: np.ndarray | None) -> dict[str, np.ndarray]:
     """Return the parts of what was not redeemed, in points by currency."""
     found = twins_of(events, scheme, since, until)
@@ -687,7 +742,7 @@ def split_rows(events, scheme: Scheme, since: int, until: int, attended: np.ndar
         rows |= {"attention": greedy - attentive, "choice": attentive - redeemed}
     return rows | {"not_redeemed": earned - redeemed}
 
-# %% ../nbs/api/41_hoarding.ipynb #h068
+# %% ../nbs/api/41_hoarding.ipynb #h075
 def hoarding_split(source, events=None, at=None, *, days: int = 365) -> pd.DataFrame:
     """Return why points that were earned are not redeemed (definitions 2.7).
 

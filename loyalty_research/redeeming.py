@@ -492,7 +492,7 @@ def check_choices(choices: Choices, able: pd.DataFrame) -> None:
     """Refuse chances from which nothing can be learnt."""
     share = (choices.taken > 0).mean()
     if len(choices.customers) < 2:
-        raise EstimationError(f"the cost of redeeming differs between customers, but the chances are of one, {choices.customers[0]!r}; give several customers.")
+        raise EstimationError(f"the cost of redeeming differs between customers, but the chances are of one, {choices.customers.tolist()[0]!r}; give several customers.")
     if share in (0, 1):
         raise EstimationError(f"points must be redeemed at some chances and not at others, but they are at {share:.0%} of {len(able):,}, so the cost runs to a boundary; watch longer, or another scheme.")
     if able["most"].nunique() < 2 and able["price_cny"].nunique() < 2:
