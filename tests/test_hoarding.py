@@ -151,6 +151,16 @@ def test_points_are_stranded_idle_hoarded_or_untried():
     assert np.isclose(table["stranded_share"], 910 / total) and np.isclose(table["idle_share"], 3010 / total) and table["outstanding"] == total
 
 
+def test_stock_flow_and_ages_tie_to_the_ledger(made):
+    log, asked = made
+    ledger = lr.ledger(log, JD)
+    flows, ages = lr.stock_flow(ledger), lr.lot_ages(ledger)
+    assert ages.sum() == flows["stock"].iloc[-1] == ledger.lots(ledger.until)["points"].sum() and flows["flow"].isna().sum() == 11
+    last = asked[asked["time"] >= (ledger.until - pd.DateOffset(months=11)).to_period("M").start_time]
+    assert flows["flow"].iloc[-1] == last["points"].sum() and np.isclose(flows["months"].iloc[-1], 12 * flows["stock"].iloc[-1] / flows["flow"].iloc[-1])
+    refused(lambda: lr.stock_flow(lr.ledger(log.head(0), JD)), "has no rows")
+
+
 def test_gini_of_holders_and_of_all():
     log = log_of(grant("2024-01-01", 1000, 1), grant("2024-01-01", 3000, 2), *buy("2024-02-01", "a", 30.0, customer=3), *buy("2024-02-02", "b", 30.0, customer=2))
     log = log_of(*log.to_dict("records"), *buy("2024-02-03", "c", 30.0, customer=1), *buy("2024-02-04", "d", 30.0, customer=3))
