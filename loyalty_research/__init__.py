@@ -28,6 +28,8 @@ _EXPOSED = {
     "behaviour": "Behaviour",
     "simulation": "simulate Simulation",
     "calibration": "calibrate",
+    "hoarding": "hoarding_table hoarding_by_customer hoarding_split held_table stock_flow lot_ages gini",
+    "redeeming": "redemption_chances redemption_hazard bunching_at_multiples fit_stockpiling forecast_redemptions",
     "outcomes": "Finance",
     "comparison": "compare Comparison",
     "sensitivity": "pose tornado screen sobol_indices robust Robustness",
