@@ -20,6 +20,8 @@ _EXPOSED = {
     "results": "Ledger",
     "audit": "audit Audit",
     "churn": "fit_sbg fit_bdw fit_bg_nbd fit_mbg_nbd fit_pareto_nbd fit_gamma_gamma kaplan_meier logrank false_churn rfm",
+    "effects": "list_edges list_expiry_edges fit_bunching fit_density fit_jump fit_iv",
+    "adoption": "naive_gap fit_did fit_weighting fit_event_study",
     "population": "Population",
     "behaviour": "Behaviour",
     "simulation": "simulate Simulation",
@@ -27,6 +29,7 @@ _EXPOSED = {
     "outcomes": "Finance",
     "comparison": "compare Comparison",
     "sensitivity": "pose tornado screen sobol_indices robust Robustness",
+    "validation": "validation_table",
 }
 _HOMES = {name: module for module, names in _EXPOSED.items() for name in names.split()}
 

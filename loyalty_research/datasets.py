@@ -17,6 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from .events import EVENT_COLUMNS, EVENT_KINDS, EventError, LoyaltyError, read_events
+from .world import CATEGORY_NAMES, CHANNEL_MARKS, CHANNELS, SHOP_NAMES
 
 # %% ../nbs/api/80_datasets.ipynb #c005
 _CDNOW_FILE = "lifetimes/datasets/CDNOW_master.txt"
@@ -218,9 +219,7 @@ _OUTLETS = ("coupon", "lottery", "external")
 _N_GOODS = 500
 _ITEMS = tuple(f"i{number:03d}" for number in range(_N_GOODS)) + _IDENTITIES + ("wechat",) + _PLANS + _OUTLETS
 _ITEM_CODE = {name: code for code, name in enumerate(_ITEMS)}
-_CATEGORIES = tuple(f"c{number:02d}" for number in range(30))
-_SHOPS = tuple(f"s{number:03d}" for number in range(200))
-_CHANNELS = ("taobao", "tmall", "fliggy", "taopiaopiao", "other")
+_CHANNELS = CHANNELS[:-1]
 _KIND_CODE = {kind: code for code, kind in enumerate(EVENT_KINDS)}
 _ACT = np.dtype([("who", "i4"), ("at", "i8"), ("kind", "i1"), ("amount_fen", "i8"), ("order", "i8"), ("item", "i2"),
                 ("category", "i1"), ("shop", "i2"), ("channel", "i1"), ("virtual", "?"), ("points", "i8")])
@@ -278,9 +277,9 @@ def _draw_fen(rng: np.random.Generator, log_basket: np.ndarray) -> np.ndarray:
 def _place_lines(rng: np.random.Generator, lines: np.ndarray) -> None:
     """Give lines a category, a shop, a channel, and say which are virtual; some stay null."""
     n = len(lines)
-    lines["category"] = np.where(rng.random(n) < 0.05, -1, len(_CATEGORIES) * rng.random(n) ** 2)
-    lines["shop"] = np.where(rng.random(n) < 0.10, -1, len(_SHOPS) * rng.random(n) ** 2)
-    channel = np.searchsorted([0.40, 0.70, 0.75, 0.80, 0.90], rng.random(n), side="right")
+    lines["category"] = np.where(rng.random(n) < 0.05, -1, len(CATEGORY_NAMES) * rng.random(n) ** 2)
+    lines["shop"] = np.where(rng.random(n) < 0.10, -1, len(SHOP_NAMES) * rng.random(n) ** 2)
+    channel = np.searchsorted(CHANNEL_MARKS, rng.random(n), side="right")
     lines["channel"] = np.where(channel == len(_CHANNELS), -1, channel)
     away = (channel == _CHANNELS.index("fliggy")) | (channel == _CHANNELS.index("taopiaopiao"))
     lines["virtual"] = away | (rng.random(n) < 0.05)
@@ -529,8 +528,8 @@ def _to_table(acts: np.ndarray, start: np.datetime64, first_customer: int, first
         "points": number(acts["points"]),
         "event_id": pa.array(np.arange(first_event, first_event + len(acts))),
     }
-    for name, field, names in (("kind", "kind", EVENT_KINDS), ("item_id", "item", _ITEMS), ("shop", "shop", _SHOPS),
-                               ("category", "category", _CATEGORIES), ("channel", "channel", _CHANNELS)):
+    for name, field, names in (("kind", "kind", EVENT_KINDS), ("item_id", "item", _ITEMS), ("shop", "shop", SHOP_NAMES),
+                               ("category", "category", CATEGORY_NAMES), ("channel", "channel", _CHANNELS)):
         columns[name] = text(acts[field], names)
     return pa.table([columns[name] for name in EVENT_COLUMNS], schema=_EVENT_SCHEMA)
 

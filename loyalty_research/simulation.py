@@ -28,14 +28,14 @@ from .lives import HOME, LIFE, PLACES, live_block
 from .machine import DAY_US
 from .minds import MIND
 from .points import PENDING, RELEASE
-from .population import BLOCK, CATEGORIES, SEGMENTS, Population, draw_block, season_of
+from .population import BLOCK, SEGMENTS, Population, draw_block, season_of
 from .replay import find_seats
 from .results import Rows, instant
 from .schemes import Scheme, load_scheme
 from .state import CURRENCIES, CUSTOMER, ENTRIES, ENTRY_ROW, NULL, OUTLETS, OUTPUT, PLANS, TIERS, compile_rules, new_record
 from .tallies import (ACT_ROW, ACTIVE, AGES, CHURNED, DEFICIT, DIARY, ENDS, FEES, FLOW_COLUMNS, NET_PLATFORM, ORDERS, SCORE_NOTE, SPEND, STOCK,
                                       TALLY_COLUMNS, USES, digest)
-from .world import CHANNELS, IDENTITIES, SHOPS, compile_benefits, compile_world
+from .world import CATEGORY_NAMES, CHANNELS, IDENTITIES, SHOP_NAMES, compile_benefits, compile_world
 
 # %% ../nbs/api/38_simulation.ipynb #c004
 RUNOFF_DAYS = 1826  # 60 months
@@ -288,8 +288,8 @@ def acts_table(acts: np.ndarray, scheme: Scheme) -> pa.Table:
     return pa.table({
         "customer_id": pa.array(acts["customer"]), "time": pa.array(acts["time"]).cast(pa.timestamp("us")), "kind": words(kind, EVENT_KINDS, kind >= 0),
         "amount": pa.array(acts["amount_fen"] / 100, mask=~paid), "order_id": pa.array(acts["order"], mask=acts["order"] == NULL),
-        "item_id": words(np.maximum(acts["item"], 0), items, ~outlet), "category": words(acts["category"], [f"c{n:02d}" for n in range(CATEGORIES)], order_kinds),
-        "shop": words(acts["shop"], [f"s{n:03d}" for n in range(SHOPS)], order_kinds),
+        "item_id": words(np.maximum(acts["item"], 0), items, ~outlet), "category": words(acts["category"], list(CATEGORY_NAMES), order_kinds),
+        "shop": words(acts["shop"], list(SHOP_NAMES), order_kinds),
         "channel": words(np.minimum(acts["channel"], 4), list(CHANNELS[:5]), order_kinds & (acts["channel"] < 5)), "virtual": pa.array(acts["virtual"] > 0),
         "currency": words(acts["currency"], [currency.name for currency in scheme.currencies] or [""], spends),
         "points": pa.array(acts["points"], mask=~(spends | levels))})
