@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
-from scipy import stats
+from scipy.special import gammaincinv
 
 from .events import EstimationError, EventError
 from .results import Ledger, instant
@@ -75,8 +75,8 @@ def lot_moves(ledger: Ledger, funded_by: str | None = "platform") -> pd.DataFram
     Returns
     -------
     DataFrame
-        ``customer_id, currency, lot_id, accrued_on, expires_on, time``; ``month, issued, ends`` (whole months from January 1970); points: ``change`` (signed), ``redeemed``
-        (net of those given back), ``added`` (issued or moved in), ``clawed_back``, ``expired``, ``penalty``.
+        ``customer_id, currency, lot_id, accrued_on, expires_on, time, entry``; ``month, issued, ends`` (whole months from January 1970); points: ``change`` (signed), ``redeemed``
+        (net of those given back), ``added`` (issued or moved in), ``clawed_back``. What repaid a deficit never was in the lot and is left out.
 
     Raises
     ------
@@ -88,15 +88,14 @@ def lot_moves(ledger: Ledger, funded_by: str | None = "platform") -> pd.DataFram
     if entries.empty:
         raise EstimationError(f"the ledger of {ledger.scheme.key} holds no lot {f'funded by the {funded_by}' if funded_by else ''}; give a log in which points are earned, "
                               "or another funded_by.")
-    moves = entries[["customer_id", "currency", "lot_id", "accrued_on", "expires_on", "time"]].copy()
+    moves = entries[["customer_id", "currency", "lot_id", "accrued_on", "expires_on", "time", "entry"]].copy()
     moves["month"], moves["issued"], moves["ends"] = (as_months(moves[column]) for column in ("time", "accrued_on", "expires_on"))
     moves["change"] = entries["points"] - entries["repaid"]
     entry = entries["entry"].astype(str)
     back = entry.isin(["redemption", "reinstatement"])
     moves["redeemed"] = -moves["change"].where(back, 0)
     moves["added"] = moves["change"].where(~back & (moves["change"] > 0), 0)
-    for column, word in (("clawed_back", "clawback"), ("expired", "expiry"), ("penalty", "penalty")):
-        moves[column] = -moves["change"].where(entry == word, 0)
+    moves["clawed_back"] = -moves["change"].where(entry == "clawback", 0)
     return moves.reset_index(drop=True)
 
 # %% ../nbs/api/42_liability.ipynb #lia011
@@ -287,7 +286,7 @@ def gamma_interval(mean: float, variance: float, level: float = 0.95, most: floa
     """Return the bounds of a gamma distribution between which `level` (0 to 1) lies, at most `most`; both are the mean where there is no variance."""
     if not (mean > 0 and variance > 0):
         return float(mean), float(mean)
-    low, high = stats.gamma.ppf([(1 - level) / 2, (1 + level) / 2], mean**2 / variance, scale=variance / mean)
+    low, high = variance / mean * gammaincinv(mean**2 / variance, [(1 - level) / 2, (1 + level) / 2])
     return float(low), float(max(min(high, most), mean))
 
 # %% ../nbs/api/42_liability.ipynb #lia028
