@@ -58,7 +58,7 @@ refresh: export
 # pages that load data/results: the notebooks of the modules named in tools/long_runs.py
 refresh-long: export
 	@$(BIN)/python tools/long_runs.py --jobs $(JOBS) $(if $(FORCE),--force)
-	@$(MAKE) refresh ONLY="_sensitivity _fits _validation _known_effects"
+	@$(MAKE) refresh ONLY="_sensitivity _fits _validation _known_effects _liability_checks"
 
 site: setup
 	@$(BIN)/python tools/site_pages.py

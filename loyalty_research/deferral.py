@@ -163,7 +163,7 @@ def deferred_orders(moves: pd.DataFrame, events: pd.DataFrame, scheme, rates: pd
     orders = orders.merge(paid, on=["customer_id", "order_id"], how="left")
     missing = orders["paid"].isna()
     if missing.any():
-        raise EstimationError(f"every order that earned points must be in events, but {int(missing.sum()):,} are not, the first is {orders.loc[missing, 'order_id'].iloc[0]!r}; give the log that the "
+        raise EstimationError(f"every order that earned points must be in events, but {int(missing.sum()):,} are not, the first is {orders.loc[missing, 'order_id'].iloc[0]}; give the log that the "
                               "ledger was made from.")
     currency = orders["currency"].astype(str)
     place = np.maximum(np.searchsorted(rates.index.to_numpy(), orders["time"].to_numpy(), side="right") - 1, 0)

@@ -3,9 +3,10 @@
 # %% auto #0
 __all__ = ['NEVER_ENDS', 'CLOSED_AT', 'hazards', 'redeemed_share', 'as_months', 'lot_moves', 'lot_months', 'Cells',
            'a_month_later', 'RedemptionHazard', 'redemption_hazard', 'gamma_interval', 'Liability', 'lots_at',
-           'check_ages', 'forecast', 'value_lots', 'check_at', 'liability']
+           'check_ages', 'forecast', 'warn_borrowed', 'value_lots', 'check_at', 'liability']
 
 # %% ../nbs/api/42_liability.ipynb #lia002
+import warnings
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -229,6 +230,10 @@ class RedemptionHazard:
         """
         return (1 - (1 - self.params) ** part * (1 - self._to_come)).ravel()[self.cells.place(lots)]
 
+    def borrows(self, lots: pd.DataFrame) -> np.ndarray:
+        """Return which lots will pass a place at which nothing was at risk, where the hazard of the age stands in; shape (n,), bool."""
+        return redeemed_share(np.where(self.at_risk > 0, 0.0, 1.0)).ravel()[self.cells.place(lots)] > 0
+
     @property
     def _to_come(self) -> np.ndarray:
         """The share that will be redeemed of what is left at the end of a month."""
@@ -250,6 +255,20 @@ class RedemptionHazard:
         by_age = np.where(seen, 0, slopes).sum(axis=1, keepdims=True) / np.maximum(self.at_risk.sum(axis=1, keepdims=True), 1)
         weight = np.where(seen, slopes / np.maximum(self.at_risk, 1) + by_age, 0)
         return np.bincount(self.months["visit"], self.months["over"] * weight.ravel()[self.cells.place(self.months)])
+
+    def summary(self) -> pd.DataFrame:
+        """Return by months to the end (index ``end``; -1 without last day): points ``at_risk`` and ``redeemed``, the ``hazard`` of a month, and the ``share`` still to be redeemed of the points at risk with
+        its ``se, low, high`` (95 %); 0 to 1."""
+        rows = {}
+        for end in range(self.cells.ends):
+            there, spent = self.at_risk[:, end].sum(), self.redeemed[:, end].sum()
+            if there:
+                held = np.zeros(self.params.shape)
+                held[:, end] = self.at_risk[:, end] / there
+                share, se = float((held * self.share).sum()), float(np.sqrt((self.influence(held) ** 2).sum()))
+                rows[end if end < self.cells.ends - 1 else -1] = {"at_risk": there, "redeemed": spent, "hazard": spent / there, "share": share, "se": se, "low": max(share - 1.96 * se, 0),
+                                                                  "high": min(share + 1.96 * se, 1)}
+        return pd.DataFrame(rows).T.rename_axis("end")
 
 # %% ../nbs/api/42_liability.ipynb #lia021
 def redemption_hazard(months: pd.DataFrame, cells: Cells | None = None) -> RedemptionHazard:
@@ -346,7 +365,10 @@ def lots_at(moves: pd.DataFrame, at: pd.Timestamp) -> pd.DataFrame:
     keys = ["customer_id", "currency", "lot_id", "accrued_on", "expires_on", "issued", "ends"]
     held = moves[moves["time"] <= at].groupby(keys, observed=True, dropna=False)["change"].sum()
     lots = held[held > 0].rename("points").reset_index()
-    month = as_months(pd.Series([at]))[0]
+    month, late = as_months(pd.Series([at]))[0], lots["ends"] < at.to_period("M").ordinal
+    if late.any():
+        raise EstimationError(f"a lot must be gone after its last day, but {late.sum():,} hold points on {at:%Y-%m-%d}, the first is lot {lots.loc[late, 'lot_id'].iloc[0]} of customer "
+                              f"{lots.loc[late, 'customer_id'].iloc[0]}; look at the ledger with lr.audit, entries are missing.")
     return lots.assign(age=month - lots["issued"], end=np.where(lots["ends"] == NEVER_ENDS, -1, lots["ends"] - month)).drop(columns=["issued", "ends"])
 
 # %% ../nbs/api/42_liability.ipynb #lia030
@@ -365,11 +387,17 @@ def forecast(hazard: RedemptionHazard, lots: pd.DataFrame, part: float, currency
     held, cost = hazard.cells.sum(lots, "points"), float(currency.cost.exact)
     face, expected = points.sum() * float(currency.value_cny.exact), float(points @ crr)
     variance = (hazard.influence(held, part) ** 2).sum() + hazard.dispersion * expected
-    unseen = redeemed_share(np.where(hazard.at_risk > 0, 0.0, 1.0)).ravel()[hazard.cells.place(lots)]
     return crr, {"points": points.sum(), "face_cny": face, "redeemed_points": expected, "liability_cny": expected * cost, "variance": variance * cost**2, "most": points.sum() * cost,
-                 "shorthand_cny": face * hazard.issue_rate, "borrowed_points": float(points @ unseen)}
+                 "shorthand_cny": face * hazard.issue_rate, "borrowed_points": float(points @ hazard.borrows(lots))}
 
-# %% ../nbs/api/42_liability.ipynb #lia032
+# %% ../nbs/api/42_liability.ipynb #lia033
+def warn_borrowed(share: float, currency: str) -> None:
+    """Warn where more than a twentieth of the points will pass places that were never seen."""
+    if share > 0.05:
+        warnings.warn(f"{share:.0%} of the {currency} held will pass ages and months to the end at which the window shows nothing, as after a change of rules; there the hazard of the age stands in, and the interval does "
+                      "not hold the error of that: give lots of the new kind time to end.", UserWarning, stacklevel=2)
+
+# %% ../nbs/api/42_liability.ipynb #lia034
 def value_lots(moves: pd.DataFrame, months: pd.DataFrame, scheme, at: pd.Timestamp, *, window: int = 12, closed_at: int = CLOSED_AT) -> Liability:
     """Return what the platform owes, from the moves and months of its lots; see :func:`liability`."""
     month, lots = as_months(pd.Series([at]))[0], lots_at(moves, at)
@@ -384,6 +412,7 @@ def value_lots(moves: pd.DataFrame, months: pd.DataFrame, scheme, at: pd.Timesta
         check_ages(lots[mine], watched, currency.name, closed_at)
         hazard = redemption_hazard(watched, Cells.of(pd.concat([watched[["age", "end"]], lots.loc[mine, ["age", "end"]]]), closed_at))
         crr, rows[currency.name] = forecast(hazard, lots[mine], part, currency)
+        warn_borrowed(rows[currency.name]["borrowed_points"] / rows[currency.name]["points"], currency.name)
         found[currency.name] = hazard
         lots.loc[mine, "crr"], lots.loc[mine, "liability_cny"] = crr, lots.loc[mine, "points"] * crr * float(currency.cost.exact)
     if not rows:
@@ -391,7 +420,7 @@ def value_lots(moves: pd.DataFrame, months: pd.DataFrame, scheme, at: pd.Timesta
     table = pd.DataFrame(rows).T
     return Liability(at=at, lots=lots.drop(columns=["age", "end"]), hazards=found, table=table, variance=float(table["variance"].sum()))
 
-# %% ../nbs/api/42_liability.ipynb #lia033
+# %% ../nbs/api/42_liability.ipynb #lia035
 def check_at(at, ledger: Ledger, moves: pd.DataFrame) -> pd.Timestamp:
     """Return an instant within a ledger, after a whole month with lots."""
     try:
@@ -404,7 +433,7 @@ def check_at(at, ledger: Ledger, moves: pd.DataFrame) -> pd.Timestamp:
                               "ledger with a later `until`.")
     return stamp
 
-# %% ../nbs/api/42_liability.ipynb #lia034
+# %% ../nbs/api/42_liability.ipynb #lia036
 def liability(ledger: Ledger, at, *, window: int = 12, closed_at: int = CLOSED_AT) -> Liability:
     """Return what the platform owes for points, by lot (definitions 5.5).
 

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from .events import EstimationError
-from .liability import CLOSED_AT, Cells, check_ages, check_at, gamma_interval, lot_months, lot_moves, lots_at, redemption_hazard
+from .liability import CLOSED_AT, Cells, check_ages, check_at, gamma_interval, lot_months, lot_moves, lots_at, redemption_hazard, warn_borrowed
 from .results import Ledger
 
 # %% ../nbs/api/46_triangles.ipynb #tri004
@@ -260,6 +260,7 @@ def by_hazard(triangle: Triangle, lots: pd.DataFrame, window: int, closed_at: in
     seen = triangle.months[(triangle.months["month"] >= month - window) & ((triangle.months["end"] >= 0) | (triangle.months["age"] < closed_at))]
     check_ages(lots, seen, triangle.currency, closed_at)
     hazard = redemption_hazard(seen, Cells.of(pd.concat([seen[["age", "end"]], lots[["age", "end"]]]), closed_at))
+    warn_borrowed(float(lots["points"] @ hazard.borrows(lots)) / lots["points"].sum(), triangle.currency)
     rows = {}
     for age, mine in lots.groupby("age"):
         expected = float(mine["points"] @ hazard.predict(mine))

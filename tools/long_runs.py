@@ -13,7 +13,7 @@ from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from importlib import import_module
 
-MODULES = ("validation", "known_effects", "sensitivity", "fits")  # the longest first
+MODULES = ("validation", "known_effects", "liability_checks", "sensitivity", "fits")  # the longest first
 
 
 def compute(module: str, force: bool) -> set[str]:
