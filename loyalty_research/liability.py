@@ -77,7 +77,7 @@ def lot_moves(ledger: Ledger, funded_by: str | None = "platform") -> pd.DataFram
     -------
     DataFrame
         ``customer_id, currency, lot_id, accrued_on, expires_on, time, entry``; ``month, issued, ends`` (whole months from January 1970); points: ``change`` (signed), ``redeemed``
-        (net of those given back), ``added`` (issued or moved in), ``clawed_back``. What repaid a deficit never was in the lot and is left out.
+        (net of those given back), ``added`` (issued or moved in, less what repaid a deficit), ``clawed_back`` (also from points given back that repaid a deficit).
 
     Raises
     ------
@@ -94,9 +94,9 @@ def lot_moves(ledger: Ledger, funded_by: str | None = "platform") -> pd.DataFram
     moves["change"] = entries["points"] - entries["repaid"]
     entry = entries["entry"].astype(str)
     back = entry.isin(["redemption", "reinstatement"])
-    moves["redeemed"] = -moves["change"].where(back, 0)
+    moves["redeemed"] = -entries["points"].where(back, 0)
     moves["added"] = moves["change"].where(~back & (moves["change"] > 0), 0)
-    moves["clawed_back"] = -moves["change"].where(entry == "clawback", 0)
+    moves["clawed_back"] = -moves["change"].where(entry == "clawback", 0) + entries["repaid"].where(entry == "reinstatement", 0)
     return moves.reset_index(drop=True)
 
 # %% ../nbs/api/42_liability.ipynb #lia011
