@@ -3,7 +3,8 @@
 # %% auto #0
 __all__ = ['MEASURES', 'FEES', 'RATES', 'CUSTOMERS', 'VARIANTS', 'GROUPS', 'RANGED_CUSTOMERS', 'DRAWS', 'three_schemes',
            'usual_spend', 'discounts', 'year_of', 'measure_scheme', 'variant_rows', 'run_variants', 'positions',
-           'moved_scheme', 'all_numbers', 'split_point', 'run_ranges', 'stored', 'long_runs']
+           'moved_scheme', 'all_numbers', 'split_point', 'run_ranges', 'stored', 'long_runs', 'card_and_ladder',
+           'with_gaps', 'claims']
 
 # %% ../nbs/api/65_growth_value.ipynb #c002
 from collections.abc import Iterator
@@ -15,11 +16,11 @@ import pandas as pd
 
 from .comparison import replication_seed
 from .events import SimulationError
-from .flat_fee import best_split, claim_row, fill_ranges, setting_of
+from .flat_fee import best_split, claim_row, fill_ranges, movers, setting_of
 from .outcomes import Finance, customer_value, outcomes
 from .population import BLOCK, SEGMENTS, Population, draw_block
 from .schemes import Scheme, load_scheme
-from .sensitivity import TOO_MANY, Problem, pose, swing_points
+from .sensitivity import TOO_MANY, Problem, pose, swing_points, swings
 from .simulation import Setting, Simulation, simulate
 from .store import LongRun
 from .tallies import COUNTS, USES
@@ -153,3 +154,40 @@ def long_runs() -> Iterator[LongRun]:
     yield stored("growth-value-variants", variant_rows(), run_variants, customers=CUSTOMERS)
     yield stored("growth-value-swings", swing_points(numbers), run_ranges, customers=RANGED_CUSTOMERS)
     yield stored("growth-value-ranges", fill_ranges(numbers, DRAWS, seed=65), run_ranges, customers=RANGED_CUSTOMERS)
+
+# %% ../nbs/api/65_growth_value.ipynb #c028
+def card_and_ladder(variants: pd.DataFrame, measure: str) -> pd.Series:
+    """Return by how much the card at the published fee and discount differs from Kaola's ladder in a measure, by replication."""
+    by = variants.set_index("replication")
+    return by.query("variant == 0 and fee == 279 and rate == 0.04")[measure] - by.query("variant == 1")[measure]
+
+# %% ../nbs/api/65_growth_value.ipynb #c029
+def with_gaps(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the measures of :func:`run_ranges` with ``gap <measure>``, card less Kaola's ladder."""
+    return table.assign(**{f"gap {name}": table[f"card {name}"] - table[f"growth {name}"] for name in ("net_value_cny", "net_own_cny", "winners", "gain_cny")})
+
+# %% ../nbs/api/65_growth_value.ipynb #c030
+def claims() -> pd.DataFrame:
+    """Return what the stored runs say of the claims about growth value and a paid card: ``claim_id, claim, test, effect, lo, hi, unit, share, verdict, because``, a row a claim."""
+    variants, ends, ranges = (run.load() for run in long_runs())
+    ends = with_gaps(ends)
+    numbers, known, ladder = all_numbers(), ranges["card gain_cny"].notna(), variants[variants["variant"] == 1].set_index("replication")
+    points, moved = fill_ranges(numbers, DRAWS, seed=65), swings(numbers, ends)
+    holds = lambda condition: condition.where(known).astype("float64")
+    decides = lambda values, measure: best_split(points, values, numbers, movers(moved.loc[measure])).index[0]
+    more = holds(ranges["growth orders"] > 0)
+    pays, own, most = (holds(ranges[f"card {name}"] > ranges[f"growth {name}"]) for name in ("net_value_cny", "net_own_cny", "winners"))
+    return pd.DataFrame([
+        claim_row("G2", "A growth value raises activity", "orders under Kaola's ladder less none", ladder["orders"], more, unit="orders a customer and year",
+                  because=f"{decides(more, 'growth orders')} decides it most often: a lost level drives away as a won one keeps, and messages go by score; benefits of a level do not move buying in the engine"),
+        claim_row("A19", "Served by a paid card, the best customers gain most", "gain of the heavy third less that of the light third, card", variants.query("variant == 0 and fee == 279 and rate == 0.04")["gain_heavy"]
+                  - variants.query("variant == 0 and fee == 279 and rate == 0.04")["gain_light"], holds(ranges["card gain_heavy"] > ranges["card gain_light"]), unit="CNY a customer and year",
+                  because="a discount is a share of spend and the fee is not"),
+        claim_row("X21a", "More customers gain under the card than under the ladder", "share of customers who gain, card less ladder", card_and_ladder(variants, "winners"), 1.0 * most, unit="share of customers",
+                  because=f"{decides(most, 'gap winners')}; the ladder asks no fee, so whoever climbs gains if its benefits are worth anything"),
+        claim_row("X21b", "The card is worth more to the platform than the ladder (sellers bear the discount)", "net value, card less ladder", card_and_ladder(variants, "net_value_cny"), pays, unit="CNY a customer and year",
+                  because=f"{decides(pays, 'gap net_value_cny')} decides it most often"),
+        claim_row("X21c", "The card is worth more to the platform than the ladder (the platform bears the discount)", "net value, card less ladder", card_and_ladder(variants, "net_own_cny"), own, unit="CNY a customer and year",
+                  because=f"{decides(own, 'gap net_own_cny')} decides it most often; who bore the discount is not published"),
+        {"claim_id": "S065", "claim": "A member saves 3,808 CNY a year", "test": "4 % of the legal limit on imports (S064, S066)", "effect": 0.04 * 26_000, "lo": np.nan, "hi": np.nan, "unit": "CNY a year", "share": np.nan,
+         "verdict": "needs data", "because": "four percent save 1,040 at most; prices below that, tax coupons and returns have no published size (S069)"}])
