@@ -4,8 +4,8 @@
 __all__ = ['JD_LIFE', 'LASTING', 'RATES', 'MULTIPLES', 'CAPS', 'LIVES', 'WHOLE', 'SHORT', 'PARTS', 'KEPT', 'REPLICATIONS',
            'CUSTOMERS', 'VARIANTS', 'DRAWS', 'DRAW_CUSTOMERS', 'bean_variant', 'always_redeemed', 'rule_parts',
            'rule_grid', 'compute_rules', 'run_rules', 'simulated_split', 'simulated_grid', 'compute_simulated',
-           'run_simulated', 'assumed_ranges', 'design', 'at_point', 'compute_design', 'run_design', 'long_runs',
-           'verdict_of', 'claims']
+           'run_simulated', 'assumed_ranges', 'design', 'place_point', 'at_point', 'compute_design', 'run_design',
+           'long_runs', 'verdict_of', 'claims']
 
 # %% ../nbs/api/69_breakage.ipynb #c002
 from collections.abc import Iterator
@@ -200,17 +200,23 @@ def design() -> pd.DataFrame:
     return pd.concat([table.assign(reading=reading) for reading in ("beans", "value")], ignore_index=True)
 
 # %% ../nbs/api/69_breakage.ipynb #c025
-def at_point(point: dict, multiple: int) -> dict[str, float]:
-    """Return :func:`simulated_split` at a point of the design with a multiple; NaN where a customer outgrows the rule machine."""
+def place_point(point: dict) -> tuple[Population, Behaviour, dict[str, int]]:
+    """Return the population, the behaviour and the values of JD's scheme at a point of the design."""
     values = {part: {path: value for path, value in point.items() if path.startswith(part)} for part in ("population.", "scheme.")}
     rest = {path: value for path, value in point.items() if not path.startswith(tuple(values)) and path != "reading"}
-    scheme = bean_variant(point["reading"], multiple).with_values({path.removeprefix("scheme."): int(value) for path, value in values["scheme."].items()})
+    return (Population().with_values(values["population."]), Behaviour().with_values(rest),
+            {path.removeprefix("scheme."): int(value) for path, value in values["scheme."].items()})
+
+# %% ../nbs/api/69_breakage.ipynb #c026
+def at_point(point: dict, multiple: int) -> dict[str, float]:
+    """Return :func:`simulated_split` at a point of the design with a multiple; NaN where a customer outgrows the rule machine."""
+    population, behaviour, values = place_point(point)
     try:
-        return simulated_split(scheme, DRAW_CUSTOMERS, 99, Population().with_values(values["population."]), Behaviour().with_values(rest))
+        return simulated_split(bean_variant(point["reading"], multiple).with_values(values), DRAW_CUSTOMERS, 99, population, behaviour)
     except SimulationError:
         return dict.fromkeys((*PARTS, *KEPT), np.nan)
 
-# %% ../nbs/api/69_breakage.ipynb #c026
+# %% ../nbs/api/69_breakage.ipynb #c027
 def compute_design(rows: pd.DataFrame) -> pd.DataFrame:
     """Return the split at each point as the multiple stands, and what removing it changes (``less``: with a multiple of 1 minus 1,000)."""
     found = []
@@ -219,26 +225,26 @@ def compute_design(rows: pd.DataFrame) -> pd.DataFrame:
         found.append(with_it | {f"less {name}": without[name] - with_it[name] for name in ("redeemed", "rules", "breakage_rate", "reward_cost_cny")})
     return pd.DataFrame(found, index=rows.index)
 
-# %% ../nbs/api/69_breakage.ipynb #c027
+# %% ../nbs/api/69_breakage.ipynb #c028
 def run_design() -> LongRun:
     """Return the stored run over the assumed ranges."""
     return LongRun(name="breakage-design", inputs={"scheme": load_scheme("jd"), "customers": DRAW_CUSTOMERS, "seed": 99}, rows=design(), compute=compute_design)
 
-# %% ../nbs/api/69_breakage.ipynb #c028
+# %% ../nbs/api/69_breakage.ipynb #c029
 def long_runs() -> Iterator[LongRun]:
     """Yield the stored runs of this notebook."""
     yield run_rules()
     yield run_simulated()
     yield run_design()
 
-# %% ../nbs/api/69_breakage.ipynb #c032
+# %% ../nbs/api/69_breakage.ipynb #c033
 def verdict_of(lo: float, share: float, edge: float) -> str:
     """Return the verdict on "more than the edge" from the lower bound and the share of the design."""
     if np.isfinite(lo) and lo > edge and share >= 0.95:
         return "holds"
     return "does not hold" if share <= 0.05 else "holds under"
 
-# %% ../nbs/api/69_breakage.ipynb #c033
+# %% ../nbs/api/69_breakage.ipynb #c034
 def claims() -> pd.DataFrame:
     """Return the claims of the articles that the study tests, a row each, with verdicts that follow from the stored runs."""
     rules, simulated, points = run_rules(), run_simulated(), run_design()
