@@ -259,8 +259,8 @@ def claims() -> pd.DataFrame:
     rows = [
         {"claim_id": "A7", "claim": "A customer with saved points that buy something is loath to leave (here only its premise: do the points of most buyers ever buy anything?)",
          "test": "share of CDNOW's buyers who could redeem beans at any order, under JD's rules with X15 = beans", "effect": able["beans"], "lo": able_lo[0], "hi": able_hi[0], "unit": "share of customers",
-         "share": float("nan"), "verdict": "does not hold" if (able < 0.5).all() else "holds under",
-         "because": f"with X15 = value it is {able['value']:.0%}; whether those who can redeem stay is asked in the study on churn"},
+         "share": float("nan"), "verdict": "needs data",
+         "because": f"a log of purchases shows who could redeem (with X15 = value {able['value']:.0%}), not who would have left; leaving under a scheme and without it would have to be seen"},
         {"claim_id": "A8", "claim": "Points pile up until they expire", "test": "share of the beans of closed cohorts that expire, simulated, is above one half", "effect": lost["breakage_rate"],
          "lo": lost["breakage_rate_lo"], "hi": lost["breakage_rate_hi"], "unit": "share of beans", "share": piled, "verdict": verdict_of(lost["breakage_rate_lo"], piled, 0.5),
          "because": f"reading X15 = beans (value: {other:.0%}); of the assumed ranges it holds in {piled_by['beans']:.0%} under beans and {piled_by['value']:.0%} under value"},
