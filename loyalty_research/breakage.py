@@ -263,7 +263,7 @@ def claims() -> pd.DataFrame:
          "because": f"a log of purchases shows who could redeem (with X15 = value {able['value']:.0%}), not who would have left; leaving under a scheme and without it would have to be seen"},
         {"claim_id": "A8", "claim": "Points pile up until they expire", "test": "share of the beans of closed cohorts that expire, simulated, is above one half", "effect": lost["breakage_rate"],
          "lo": lost["breakage_rate_lo"], "hi": lost["breakage_rate_hi"], "unit": "share of beans", "share": piled, "verdict": verdict_of(lost["breakage_rate_lo"], piled, 0.5),
-         "because": f"reading X15 = beans (value: {other:.0%}); of the assumed ranges it holds in {piled_by['beans']:.0%} under beans and {piled_by['value']:.0%} under value"},
+         "because": f"an upper bound, since acts stop after four years; reading X15 = beans (value: {other:.0%}); of the assumed ranges it holds in {piled_by['beans']:.0%} under beans and {piled_by['value']:.0%} under value"},
         {"claim_id": "H9", "claim": "Cash and points cost the platform differently (the word of comparison is lost in the text, X22)",
          "test": "CNY redeemed per CNY of beans granted, simulated, is below 1", "effect": 1 - lost["breakage_rate"], "lo": 1 - lost["breakage_rate_hi"], "hi": 1 - lost["breakage_rate_lo"],
          "unit": "CNY a CNY", "share": float((drawn["breakage_rate"] > 0).mean()), "verdict": "follows from an assumption",
