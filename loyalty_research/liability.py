@@ -2,8 +2,8 @@
 
 # %% auto #0
 __all__ = ['NEVER_ENDS', 'CLOSED_AT', 'hazards', 'redeemed_share', 'as_months', 'lot_moves', 'lot_months', 'Cells',
-           'a_month_later', 'RedemptionHazard', 'redemption_hazard', 'gamma_interval', 'Liability', 'lots_at',
-           'check_ages', 'forecast', 'warn_borrowed', 'value_lots', 'check_at', 'liability']
+           'a_month_later', 'left_after', 'RedemptionHazard', 'summarise_hazard', 'redemption_hazard', 'gamma_interval',
+           'Liability', 'lots_at', 'check_ages', 'forecast', 'warn_borrowed', 'value_lots', 'check_at', 'liability']
 
 # %% ../nbs/api/42_liability.ipynb #lia002
 import warnings
@@ -170,6 +170,13 @@ def a_month_later(table: np.ndarray) -> np.ndarray:
     moved[1:, -1] = table[:-1, -1]
     return moved
 
+# %% ../nbs/api/42_liability.ipynb #lia018b
+def left_after(share: np.ndarray) -> np.ndarray:
+    """Return the share that will be redeemed of what is left at the end of a month, out of that at its start; both (ages, ends)."""
+    moved = np.zeros_like(share)
+    moved[:-1, 1:-1], moved[:-1, -1] = share[1:, :-2], share[1:, -1]
+    return moved
+
 # %% ../nbs/api/42_liability.ipynb #lia020
 @dataclass(frozen=True, kw_only=True)
 class RedemptionHazard:
@@ -228,22 +235,15 @@ class RedemptionHazard:
         array of float, shape (n,)
             0 to 1.
         """
-        return (1 - (1 - self.params) ** part * (1 - self._to_come)).ravel()[self.cells.place(lots)]
+        return (1 - (1 - self.params) ** part * (1 - left_after(self.share))).ravel()[self.cells.place(lots)]
 
     def borrows(self, lots: pd.DataFrame) -> np.ndarray:
         """Return which lots will pass a place at which nothing was at risk, where the hazard of the age stands in; shape (n,), bool."""
         return redeemed_share(np.where(self.at_risk > 0, 0.0, 1.0)).ravel()[self.cells.place(lots)] > 0
 
-    @property
-    def _to_come(self) -> np.ndarray:
-        """The share that will be redeemed of what is left at the end of a month."""
-        moved = np.zeros_like(self.params)
-        moved[:-1, 1:-1], moved[:-1, -1] = self.share[1:, :-2], self.share[1:, -1]
-        return moved
-
     def slopes(self, held: np.ndarray, part: float = 1.0) -> np.ndarray:
         """Return how the points of `held` (ages, ends) that will be redeemed move with the hazard of each cell."""
-        stay, unspent = np.maximum(1 - self.params, 1e-9), 1 - self._to_come
+        stay, unspent = np.maximum(1 - self.params, 1e-9), 1 - left_after(self.share)
         slopes, reached = held * part * stay ** (part - 1) * unspent, a_month_later(held * stay**part)
         while reached.any():
             slopes, reached = slopes + reached * unspent, a_month_later(reached * stay)
@@ -259,16 +259,21 @@ class RedemptionHazard:
     def summary(self) -> pd.DataFrame:
         """Return by months to the end (index ``end``; -1 without last day): points ``at_risk`` and ``redeemed``, the ``hazard`` of a month, and the ``share`` still to be redeemed of the points at risk with
         its ``se, low, high`` (95 %); 0 to 1."""
-        rows = {}
-        for end in range(self.cells.ends):
-            there, spent = self.at_risk[:, end].sum(), self.redeemed[:, end].sum()
-            if there:
-                held = np.zeros(self.params.shape)
-                held[:, end] = self.at_risk[:, end] / there
-                share, se = float((held * self.share).sum()), float(np.sqrt((self.influence(held) ** 2).sum()))
-                rows[end if end < self.cells.ends - 1 else -1] = {"at_risk": there, "redeemed": spent, "hazard": spent / there, "share": share, "se": se, "low": max(share - 1.96 * se, 0),
-                                                                  "high": min(share + 1.96 * se, 1)}
-        return pd.DataFrame(rows).T.rename_axis("end")
+        return summarise_hazard(self)
+
+# %% ../nbs/api/42_liability.ipynb #lia020b
+def summarise_hazard(fit: "RedemptionHazard") -> pd.DataFrame:
+    """Return the table of :meth:`RedemptionHazard.summary`."""
+    rows = {}
+    for end in range(fit.cells.ends):
+        there, spent = fit.at_risk[:, end].sum(), fit.redeemed[:, end].sum()
+        if there:
+            held = np.zeros(fit.params.shape)
+            held[:, end] = fit.at_risk[:, end] / there
+            share, se = float((held * fit.share).sum()), float(np.sqrt((fit.influence(held) ** 2).sum()))
+            rows[end if end < fit.cells.ends - 1 else -1] = {"at_risk": there, "redeemed": spent, "hazard": spent / there, "share": share, "se": se, "low": max(share - 1.96 * se, 0),
+                                                              "high": min(share + 1.96 * se, 1)}
+    return pd.DataFrame(rows).T.rename_axis("end")
 
 # %% ../nbs/api/42_liability.ipynb #lia021
 def redemption_hazard(months: pd.DataFrame, cells: Cells | None = None) -> RedemptionHazard:

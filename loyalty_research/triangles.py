@@ -301,7 +301,8 @@ def ultimate_redemption_rate(triangle: Triangle, *, method: str = "hazard", wind
     """
     if method not in ("hazard", "chain_ladder"):
         raise EstimationError(f"method is {method!r}; take 'hazard' or 'chain_ladder'.")
-    lots = lots_at(triangle.moves[triangle.moves["time"] < triangle.at], triangle.at)
+    moves = triangle.moves                        # what expires at the instant itself is gone; whatever else happens then is of the next month
+    lots = lots_at(moves[(moves["time"] < triangle.at) | (moves["entry"] == "expiry")], triangle.at)
     lots = lots[(lots["end"] >= 0) | (lots["age"] < closed_at)]
     to_come = (by_hazard(triangle, lots, window, closed_at) if method == "hazard" else by_chain_ladder(triangle)).reindex(triangle.issued.index, fill_value=0.0)
     base = triangle.issued.where(triangle.issued > 0)
