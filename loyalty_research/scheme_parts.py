@@ -2,12 +2,12 @@
 
 # %% auto #0
 __all__ = ['STEPS', 'FEES', 'MEASURES', 'RATES', 'FLAT', 'KINDS', 'PARTS', 'OFF', 'SPEND_RATES', 'FEE_VARIANTS', 'PART_VARIANTS',
-           'prune_readings', 'edit', 'without_points', 'without_plan', 'without_score', 'with_fees', 'without_rule',
-           'keep_parts', 'jd_fees', 'measures_of', 'run_scheme', 'found_in', 'fee_rows', 'run_fees', 'part_rows',
-           'run_parts', 'band_rows', 'shares_above', 'run_bands', 'ranged_numbers', 'draw_points', 'at_point',
-           'run_design', 'relation', 'run_relation', 'jd_run', 'jd_runs', 'long_runs', 'pick', 'paired_difference',
-           'share_above', 'verdict_of', 'rank_correlations', 'part', 'interplay', 'claim', 'fee_claims', 'part_claims',
-           'relation_claims', 'claims']
+           'DECLARED', 'prune_readings', 'edit', 'without_points', 'without_plan', 'without_score', 'with_fees',
+           'without_rule', 'keep_parts', 'jd_fees', 'measures_of', 'run_scheme', 'found_in', 'fee_rows', 'run_fees',
+           'part_rows', 'run_parts', 'band_rows', 'shares_above', 'run_bands', 'ranged_numbers', 'draw_points',
+           'at_point', 'run_design', 'relation', 'run_relation', 'jd_run', 'jd_runs', 'long_runs', 'pick',
+           'paired_difference', 'share_above', 'verdict_of', 'rank_correlations', 'part', 'interplay', 'claim',
+           'fee_claims', 'part_claims', 'relation_claims', 'claims']
 
 # %% ../nbs/api/64_scheme_parts.ipynb #c002
 import tomllib
@@ -149,7 +149,7 @@ def jd_fees(kind: str, fee: float, scheme: Scheme) -> Scheme:
     return made[kind]()
 
 # %% ../nbs/api/64_scheme_parts.ipynb #c017
-MEASURES = ("net_value_cny", "margin_cny", "earned_fees_cny", "reward_cost_cny", "gain_cny", "members", "active_share", "churn_12m", "orders", "redeemed_cny", "breakage_rate")
+MEASURES = ("net_value_cny", "margin_cny", "reward_cost_cny", "earned_fees_cny", "gain_cny", "members", "active_share", "churn_12m", "orders", "redeemed_cny", "breakage_rate")
 
 
 def measures_of(done: Simulation, finance: Finance) -> dict[str, float]:
@@ -277,9 +277,7 @@ def draw_points(schemes: Sequence[Scheme], draws: int, seed: int) -> pd.DataFram
     schemes : sequence of Scheme
         Whose files' numbers are drawn too.
     draws : int
-        A power of two.
     seed : int
-        Of the scrambling.
 
     Returns
     -------
@@ -287,7 +285,7 @@ def draw_points(schemes: Sequence[Scheme], draws: int, seed: int) -> pd.DataFram
         A row a point; columns ``population.rate_mean`` and so on, and ``<key>: <path>``.
     """
     parameters = pd.concat([pose(list(schemes)).parameters[["low", "high"]].assign(whole=False), *(ranged_numbers(scheme)[["low", "high", "whole"]] for scheme in schemes)])
-    drawn = qmc.Sobol(len(parameters), seed=seed).random(draws)
+    drawn = qmc.LatinHypercube(len(parameters), seed=seed).random(draws)
     points = pd.DataFrame(qmc.scale(drawn, parameters["low"], parameters["high"]), columns=parameters.index)
     points = points.round({path: 0 if parameters.loc[path, "whole"] else 6 for path in points if ": " in path})       # a file holds nine decimals at most
     return points.rename_axis("draw")
@@ -354,10 +352,13 @@ def jd_run(name: str, rows: pd.DataFrame, compute: Callable) -> LongRun:
     return LongRun(name=name, inputs={"scheme": load_scheme("jd"), "parameters": problem.every_parameter[["value", "low", "high"]]}, rows=rows, compute=compute)
 
 # %% ../nbs/api/64_scheme_parts.ipynb #c043
+DECLARED = 1000
+
+
 def jd_runs() -> dict[str, LongRun]:
-    """Return the runs of the study on JD's parts, by what they are: ``fees, parts, bands, design, relation``."""
+    """Return the runs of the study on JD's parts, by what they are: ``fees, parts, bands, design, relation``; of the last, rows from `DECLARED` on are replications of the declared point."""
     points = draw_points([load_scheme("jd")], 128, seed=64)
-    declared = pd.DataFrame(np.nan, index=range(1000, 1008), columns=points.columns)
+    declared = pd.DataFrame(np.nan, index=range(DECLARED, DECLARED + 8), columns=points.columns)
     return {"fees": jd_run("jd-fees", fee_rows(), run_fees), "parts": jd_run("jd-parts", part_rows(), run_parts), "bands": jd_run("jd-bands", band_rows(), run_bands),
             "design": jd_run("jd-design", points, run_design), "relation": jd_run("jd-relation", pd.concat([declared, points.iloc[:32]]), run_relation)}
 
@@ -469,9 +470,9 @@ def fee_claims(fees: pd.DataFrame, design: pd.DataFrame, bands: pd.DataFrame) ->
     return [
         claim("D34", "A higher score gets more for the same act: PLUS costs less.", "fee above 200 less fee above 20,000, by the list", (cheaper,) * 3, "CNY a year", "printed (E1 to E5); the doubled step is repaired (X1)"),
         claim("E1-E5", "A fee that falls with the score serves the platform better than its highest step for all.", "by score less flat 198, both above 200", paired_difference(by_score, flat[198], "net_value_cny"),
-              "CNY a customer in two years", "only where members are worth more than the fee: margin on what they buy more against the cost of deliveries", share_above(gap(design["flat 198 net_value_cny"]))),
+              "CNY a customer in two years", "the discounts must bring members whose extra purchases are worth more than their deliveries and the fee forgone", share_above(gap(design["flat 198 net_value_cny"]))),
         claim("E1-E5", "A fee by score beats the best flat fee.", f"by score less flat {best}, the best of the grid; share: against the best of four", paired_difference(by_score, flat[best], "net_value_cny"), "CNY a customer in two years",
-              "no pull toward a cheaper step is modelled; without one the slope gives discounts to those who cost most", share_above(gap(best_of_four))),
+              "at the declared numbers the best flat fee lies above all printed steps; no pull toward a cheaper step is modelled", share_above(gap(best_of_four))),
         claim("E1-E5", "A fee that falls with the score has more members than its highest step for all.", "members by score less members at flat 198, at the end", paired_difference(by_score, flat[198], "members"), "share of customers",
               "the discounts reach those above 1,000; how many they are hangs on the spend rate (X7)", share_above(design["by score members"] - design["flat 198 members"])),
         claim("X7", "Published increments alone lead no customer into the two upper bands.", "share above 10,000 without the spend rule", (top["above_10000"], none_above.low, none_above.high), "share of customers",
@@ -504,7 +505,7 @@ def part_claims(parts: pd.DataFrame, design: pd.DataFrame) -> list[dict]:
 # %% ../nbs/api/64_scheme_parts.ipynb #c061
 def relation_claims(relation: pd.DataFrame) -> list[dict]:
     """Return the claims on score and beans of one customer."""
-    declared, drawn = relation.loc[1000:], relation.loc[:999]
+    declared, drawn = relation[relation.index >= DECLARED], relation[relation.index < DECLARED]
     bounds = student_bounds(declared)
     against_all = student_bounds(-declared)
     return [
