@@ -470,7 +470,7 @@ def fee_claims(fees: pd.DataFrame, design: pd.DataFrame, bands: pd.DataFrame) ->
     return [
         claim("D34", "A higher score gets more for the same act: PLUS costs less.", "fee above 200 less fee above 20,000, by the list", (cheaper,) * 3, "CNY a year", "printed (E1 to E5); the doubled step is repaired (X1)"),
         claim("E1-E5", "A fee that falls with the score serves the platform better than its highest step for all.", "by score less flat 198, both above 200", paired_difference(by_score, flat[198], "net_value_cny"),
-              "CNY a customer in two years", "the discounts must bring members whose extra purchases are worth more than their deliveries and the fee forgone", share_above(gap(design["flat 198 net_value_cny"]))),
+              "CNY a customer in two years", "free deliveries must be worth little to customers, so that a discount is needed, and baskets large, so that whom it brings pays (rank correlations over the design)", share_above(gap(design["flat 198 net_value_cny"]))),
         claim("E1-E5", "A fee by score beats the best flat fee.", f"by score less flat {best}, the best of the grid; share: against the best of four", paired_difference(by_score, flat[best], "net_value_cny"), "CNY a customer in two years",
               "at the declared numbers the best flat fee lies above all printed steps; no pull toward a cheaper step is modelled", share_above(gap(best_of_four))),
         claim("E1-E5", "A fee that falls with the score has more members than its highest step for all.", "members by score less members at flat 198, at the end", paired_difference(by_score, flat[198], "members"), "share of customers",

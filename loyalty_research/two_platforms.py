@@ -3,7 +3,8 @@
 # %% auto #0
 __all__ = ['LOG_SCHEMES', 'PAIR', 'kinds_paying', 'outlets_of', 'outlet_identity', 'one_purchase_a_day', 'waits',
            'stopping_customer', 'fall_after_stop', 'log_measures', 'named', 'run_log', 'run_taobao', 'run_pair',
-           'pair_runs', 'long_runs']
+           'pair_runs', 'long_runs', 'exact', 'longer_lives', 'undoable', 'example_purchase', 'rule_claims',
+           'support_claims', 'claims']
 
 # %% ../nbs/api/67_two_platforms.ipynb #c002
 from collections.abc import Iterator
@@ -12,11 +13,9 @@ import numpy as np
 import pandas as pd
 
 from .datasets import make_events
-from .membership import plan_fee
 from .outcomes import Finance
 from .replay import ledger, replay, score
-from .scheme_parts import (PARTS, at_point, claim, draw_points, found_in, interplay, jd_runs, keep_parts, paired_difference, part, pick, run_scheme, share_above, shares_above,
-                                           with_fees)
+from .scheme_parts import (PARTS, at_point, claim, draw_points, found_in, interplay, jd_runs, keep_parts, paired_difference, part, run_scheme, share_above, shares_above)
 from .comparison import replication_seed, student_bounds
 from .schemes import Scheme, load_scheme
 from .sensitivity import pose
@@ -164,3 +163,82 @@ def pair_runs() -> dict[str, LongRun]:
 def long_runs() -> Iterator[LongRun]:
     """Yield the stored runs on the two platforms."""
     yield from pair_runs().values()
+
+# %% ../nbs/api/67_two_platforms.ipynb #c031
+def exact(effect: float) -> tuple[float, float, float]:
+    """Return an effect without sampling error as bounds."""
+    return (float(effect),) * 3
+
+# %% ../nbs/api/67_two_platforms.ipynb #c032
+def longer_lives() -> pd.Series:
+    """Return by how many days beans last longer than coins on average, by reading: index ``beans, coins``."""
+    jd, taobao = load_scheme("jd"), load_scheme("taobao")
+    beans = {choice: waits(jd.with_readings(expiry=choice))["life_days"].mean() for choice in ("end_of_next_year", "days_180")}
+    coins = {choice: waits(taobao.with_readings(X4=choice))["life_days"].mean() for choice in ("first_after", "last_before", "next")}
+    return pd.Series({(first, second): days - other for first, days in beans.items() for second, other in coins.items()}).rename_axis(["beans", "coins"])
+
+# %% ../nbs/api/67_two_platforms.ipynb #c033
+def undoable(scheme: Scheme) -> float:
+    """Return how many points of score a customer can give up by undoing what was set: verifications, bound accounts, a profile."""
+    return sum(float(rule.points.value) for rule in scheme.score.rules if rule.off)
+
+# %% ../nbs/api/67_two_platforms.ipynb #c034
+def example_purchase(scheme: Scheme, price_cny: float = 500.0) -> tuple[float, float]:
+    """Return the beans and the score that one confirmed purchase brings, first of its category, without the tenure of later years."""
+    times = pd.to_datetime(["2019-03-01 12:00", "2019-03-02 12:00"])
+    log = pd.DataFrame({"customer_id": 1, "event_id": [1, 2], "time": times, "kind": ["order", "confirm"], "amount": [price_cny, np.nan], "order_id": 1, "item_id": ["i1", None], "category": ["c1", None], "virtual": False})
+    rows = ledger(log, scheme, until="2019-04-01").entries.query("entry == 'accrual'")
+    return float(rows["points"].sum()), float(score(log, scheme, at="2019-03-05")["score"].iloc[0])
+
+# %% ../nbs/api/67_two_platforms.ipynb #c036
+def rule_claims(logs: pd.DataFrame) -> list[dict]:
+    """Return the claims that the rules decide, on files, dates and made logs."""
+    jd, taobao = load_scheme("jd"), load_scheme("taobao")
+    by_seed = {name: logs[logs["scheme"] == place] for place, name in enumerate(LOG_SCHEMES)}
+    share = lambda name, measure: tuple(student_bounds(by_seed[name][[measure]]))
+    falls = {key: fall_after_stop(load_scheme(key)) for key in ("jd", "taobao", "qq")}
+    lost = {key: 1 - table["score"].iloc[23] / table["score"].iloc[11] for key, table in falls.items()}
+    identity, lives = outlet_identity(), longer_lives()
+    differ = (identity[["only_jd", "only_taobao"]] != "").any(axis=1)
+    wait = {name: waits(scheme)["wait_days"].mean() for name, scheme in (("taobao", taobao), ("monthly", jd), ("daily", jd.with_readings(X3="daily")))}
+    least, most = (example_purchase(jd.with_values({"score.rule.spend.rate": rate}))[1] for rate in (0.05, 1.0))
+    counts = {key: len(load_scheme(key).score.components) for key in ("jd", "taobao")}
+    largest = {key: max(np.abs(np.diff([float(fee.cny.value) for fee in load_scheme(key).plans[0].fees]))) for key in ("jd", "taobao")}
+    return [
+        claim("I1", "At JD acts that earn beans also raise the score.", "share of beans issued by such acts, made log without gifts, 5 seeds", share("jd", "from_both"), "share of beans", "purchases, reviews and photo posts do; check-ins pay beans only, and half a dozen other acts score only"),
+        claim("I1", "At Taobao acts that earn coins also raise the score.", "the same; coins and Tmall points", share("taobao", "from_both"), "share of points", "only purchases pay both; how many coins a purchase brings is assumed (C4)"),
+        claim("A11", "One purchase can return 50 beans and +2 of score.", "score of a 500 CNY purchase, which brings 50 beans; bounds: at the ends of the spend rate's range", (example_purchase(jd)[1], least, most), "points of score",
+              "no rule pays +2 for a purchase; +2 is a review, an answer, a share or JD Pay (X8)", share=0.0, verdict="does not hold" if least > 2 else "holds under"),
+        claim("I2, A8", "Points pile up until they expire; growth rises and falls over a year, unlike QQ's level.", "share of the score lost in the year after a customer stops: the lesser of JD's and Taobao's", exact(min(lost["jd"], lost["taobao"])), "share of score",
+              "JD's tenure and account parts and Taobao's base score stay; beans and coins do not move before their first expiry", verdict="holds" if min(lost["jd"], lost["taobao"]) > 0 >= lost["qq"] else "does not hold"),
+        claim("I3, A10", "Points cannot be bought, for reasons of risk.", "none here: no rule of either file sells points", (np.nan,) * 3, "", "missing: the firms' reasons; that no rule sells points is sourced, not found"),
+        claim("I4, C18", "By outlets beans are coins and Tmall points taken together.", "outlets that only one side has, least over the four readings of X12 and X14", exact(min(len([each for column in ("only_jd", "only_taobao") for each in row[column].split(", ") if each]) for _, row in identity.iterrows())),
+              "outlets", "courier gifts are JD's alone, the lottery is Taobao's alone, under every reading", share=float((~differ).mean()), verdict="does not hold" if differ.all() else "holds under"),
+        claim("I6", "Taobao's score changes once a month, JD's each day.", "days that a purchase waits to count, Taobao less JD, mean over a year; share: of X3's readings", exact(wait["taobao"] - wait["daily"]), "days", "only if tier, fee and gates follow each day's score (X3 = daily); settled monthly JD's wait as long",
+              float(np.mean([wait["taobao"] > wait["daily"], wait["taobao"] > wait["monthly"]]))),
+        claim("I7", "Beans last to the end of next year, coins a year to one of two dates: beans longer.", "mean life of beans less that of coins, points earned evenly over 2019; share: of the readings of X4 and of JD's expiry", exact(lives["end_of_next_year", "first_after"]), "days",
+              "not since 2026, when beans live 180 days (S061), unless coins take the next date", float((lives > 0).mean())),
+        claim("I8", "JD's score can be given up by unbinding accounts, Taobao's cannot.", "score that undoing takes at JD less at Taobao", exact(undoable(jd) - undoable(taobao)), "points of score",
+              "that verifications count at Taobao is said (B19), for how much is not (X11): undoing them costs nothing only if they count nothing, or above the base's cap", share=np.nan, verdict="holds under" if undoable(taobao) else "holds"),
+        claim("I9", "Taobao's score has three parts, JD's five dimensions.", "components of JD's file less those of Taobao's", exact(counts["jd"] - counts["taobao"]), "components", "printed; how they weigh is unpublished on both sides (X7, B4)"),
+        claim("I10", "88VIP's price has one step, PLUS five.", "largest step of 88VIP less that of PLUS", exact(largest["taobao"] - largest["jd"]), "CNY a year", "printed (B32, B33, E1 to E5)"),
+        claim("I11", "Merchants fund part of Taobao's points, none of JD's.", "share of points issued that merchants fund, Taobao less JD, made log, 5 seeds",
+              tuple(student_bounds((by_seed["taobao"][["by_merchants"]].reset_index(drop=True) - by_seed["jd"][["by_merchants"]].reset_index(drop=True)))), "share of points", "how many coins merchants give is assumed (C4: 0 to 5 a CNY); at 0 none; JD's text names no merchant, which is no proof")]
+
+# %% ../nbs/api/67_two_platforms.ipynb #c037
+def support_claims(taobao: pd.DataFrame, jd: pd.DataFrame, design: pd.DataFrame) -> list[dict]:
+    """Return the claim that points and growth support each other, at each firm."""
+    rows = []
+    for key, title, table in (("jd", "JD", jd), ("taobao", "Taobao", taobao)):
+        parts_of = {letters: part(table, letters)[["net_value_cny"]] for letters in ("bsp", "b", "sp", "")}
+        beyond = interplay(parts_of["bsp"], parts_of[""], parts_of["b"], parts_of["sp"])
+        at = lambda name: design[f"{name} net_value_cny"]
+        rows.append(claim("I5", f"Points and growth support each other ({title}).", "net value of all, plus nothing, less points alone, less score with plan alone", paired_difference(beyond, 0 * beyond, "net_value_cny"), "CNY a customer in two years",
+                          "both draw on the same orders: what one adds, the other cannot add again", share_above(interplay(at(key), at("none"), at(f"{key} b"), at(f"{key} sp")))))
+    return rows
+
+# %% ../nbs/api/67_two_platforms.ipynb #c038
+def claims() -> pd.DataFrame:
+    """Return the rows of the article's comparison of Taobao and JD: ``claim_id, claim, test, effect, lo, hi, unit, share, verdict, because``."""
+    found = {name: run.load() for name, run in pair_runs().items()}
+    return pd.DataFrame(rule_claims(found["log"]) + support_claims(found["taobao"], jd_runs()["parts"].load(), found["design"]))
