@@ -9,7 +9,7 @@ JD, TAOBAO = lr.load_scheme("jd"), lr.load_scheme("taobao")
 
 def test_points_of_a_purchase_live_by_the_dates_of_the_rules():
     beans, coins = waits(JD)["life_days"], waits(TAOBAO)["life_days"]
-    assert beans["2019-01-01"] == 730 + 1 and beans["2019-12-31"] == 366 + 1          # to the end of 31 December 2020, a leap year
+    assert beans["2019-01-01"] == 730 and beans["2019-12-31"] == 366          # to 31 December 2020, a leap year
     assert coins["2019-06-30"] < coins["2019-07-01"] and coins.min() > 365             # the next half year from 1 July on
 
 
