@@ -7,7 +7,8 @@ __all__ = ['START', 'LAUNCH', 'WARMUP', 'WEEKS', 'KINDS', 'EARLY', 'QUARTERS', '
            'value_of', 'turning', 'even_margin', 'loop_gain', 'world_of', 'early_rows', 'told_early', 'run_early',
            'sums_of', 'part_scheme', 'moat_rows', 'run_moat', 'cut_for_ten', 'split_benefit', 'settle_rows',
            'run_settled', 'all_numbers', 'draw_rows', 'place_point', 'early_at', 'kept_at', 'run_draws', 'stored_runs',
-           'long_runs']
+           'long_runs', 'early_table', 'world_rows', 'by_quarter', 'bounds_of', 'moats', 'flywheel_claims',
+           'moat_claims', 'claims']
 
 # %% ../nbs/api/72_flywheel.ipynb #c002
 import datetime
@@ -357,3 +358,93 @@ def stored_runs() -> dict[str, LongRun]:
 def long_runs() -> Iterator[LongRun]:
     """Yield the stored runs of this notebook."""
     yield from stored_runs().values()
+
+# %% ../nbs/api/72_flywheel.ipynb #c051
+def early_table() -> pd.DataFrame:
+    """Return the stored rows of :func:`early_rows` with their results."""
+    run = stored_runs()["early"]
+    return run.rows.join(run.load())
+
+# %% ../nbs/api/72_flywheel.ipynb #c052
+def world_rows(table: pd.DataFrame, **changed: float) -> pd.DataFrame:
+    """Return the replications of one world and generous period: as declared but for some numbers."""
+    wanted = {**WORLD, **EARLY, "delay": 0, **changed}
+    return table[np.logical_and.reduce([table[name] == value for name, value in wanted.items()])].drop_duplicates("replication").set_index("replication")
+
+# %% ../nbs/api/72_flywheel.ipynb #c053
+def by_quarter(rows: pd.DataFrame, kind: str, margin: float = 0.1) -> pd.DataFrame:
+    """Return the value by replication (rows) and quarter."""
+    return pd.DataFrame({replication: value_of(sums_of(row, kind), margin) for replication, row in rows.iterrows()}).T
+
+# %% ../nbs/api/72_flywheel.ipynb #c054
+def bounds_of(values: pd.Series) -> tuple[float, float, float]:
+    """Return mean and 95 % interval over replications."""
+    return tuple(float(number) for number in student_bounds(values.to_frame("v"))[["v", "v_lo", "v_hi"]])
+
+# %% ../nbs/api/72_flywheel.ipynb #c055
+def moats(table: pd.DataFrame, **wanted: float) -> pd.Series:
+    """Return the price cut for ten points of share by replication, of the rows of :func:`moat_rows` that have some values; the others as declared."""
+    wanted = {"value": 0, "same": 0, "stake": 0.3, "service": 0.1, **wanted}
+    rows = table[np.logical_and.reduce([table[name] == value for name, value in wanted.items()])].set_index("replication")
+    return rows.apply(cut_for_ten, axis=1)
+
+# %% ../nbs/api/72_flywheel.ipynb #c057
+def flywheel_claims(table: pd.DataFrame, draws: pd.DataFrame) -> list[dict]:
+    """Return the claims on early investment."""
+    last = lambda kind, **changed: by_quarter(world_rows(table, **changed), kind)[QUARTERS - 1]
+    orders = lambda first, end: world_rows(table)[[f"service orders {quarter}" for quarter in range(first, end)]].sum(axis=1)
+    even = world_rows(table).apply(lambda row: even_margin(sums_of(row, "service")), axis=1)
+    stage = by_quarter(world_rows(table), "service")[11] - by_quarter(world_rows(table, delay=24), "service")[QUARTERS - 1] * 1.08**2
+    heavy = lambda kind: bounds_of(world_rows(table)[f"{kind} heavy"] - world_rows(table)[f"{kind} light"])
+    unit, gone = "CNY a customer in five years", bounds_of(last("service", off=OFF.index(("plan_use",))))[1] <= 0
+    nothing = (np.nan,) * 3
+    margin = bounds_of(even)
+    return [
+        claim("A20", "Heavy investment in services early is earned back later.", "a year of PLUS at 48 CNY, then 198, less 198 throughout", bounds_of(last("service")), unit,
+              "plan_use: that members buy more is assumed in form (F064); off, the effect is gone" if gone else "the margin on what members buy more, against what deliveries cost", share_above(draws["service"]), carried=gone),
+        claim("A20", "Heavy investment in points early is earned back later.", "a year of 10 beans a CNY, then 0.1, less 0.1 throughout", bounds_of(last("points")), unit,
+              "each CNY of beans costs a CNY and hardly a customer orders more for a reward that every order brings", share_above(draws["points"])),
+        claim("A20", "What is earned back comes by habit.", "service value with habit less without it", bounds_of(last("service") - last("service", off=OFF.index(("habit",)))), unit,
+              f"a unit of habit brings back at most {loop_gain(0.3):.2f} units at the top of the assumed strength"),
+        claim("A20", "Later growth is exponential, through habit.", "service: extra orders in the fifth year less in the second", bounds_of(orders(16, 20) - orders(4, 8)), "orders a customer and year",
+              "a loop of habit grows by itself only above a strength of e = 2.72 in log rate, nine times the top of the range (M6)"),
+        claim("A20", "Later growth is exponential, through new members.", "none here", nothing, "", "missing: who joined because of whom; the simulated customers bring nobody, and 45_adoption measures what joining does, not how it spreads"),
+        claim("A13", "Whether the cost structure carries a scheme must be looked at first.", "margin at which the early investment in service is earned back in five years", margin, "share of sales",
+              "the margin, assumed 0.03 to 0.3: " + ("the break-even lies within, so it decides" if 0.03 < margin[0] < 0.3 else "the break-even lies outside, so it does not decide"),
+              verdict="holds" if 0.03 < margin[1] and margin[2] < 0.3 else "holds under" if 0.03 < margin[0] < 0.3 else "does not hold"),
+        claim("A3", "What to do depends on the stage.", "service: value 36 months on, a period from the launch less one from month 24", bounds_of(stage), "CNY a customer who was there at the launch",
+              "customers who have left by then cannot be won: nothing else of a stage is in the model"),
+        claim("A3", "Whether to run a scheme depends on the product.", "usual scheme less none over the draws; holds where both signs are found", (float(draws["usual"].median()), *draws["usual"].quantile([0.025, 0.975])),
+              "CNY a customer in four years, 95 % of draws", "effect and bounds are the median and the middle 95 % of the draws, not a mean with its error", share_above(draws["usual"]),
+              verdict="holds" if 0.05 < share_above(draws["usual"]) < 0.95 else "does not hold"),
+        claim("A19", "Convert those of high value: service.", "what early PLUS brings a customer of the heavy third, less of the light third", heavy("service"), unit, "who buys more saves more by PLUS, joins sooner, and buys more by the same factor",
+              share_above(draws["service heavy over light"])),
+        claim("A19", "Convert those of high value: points.", "what early beans bring a customer of the heavy third, less of the light third", heavy("points"), unit, "the heavy third is paid most for what it would buy anyway", share_above(draws["points heavy over light"]))]
+
+# %% ../nbs/api/72_flywheel.ipynb #c058
+def moat_claims(table: pd.DataFrame, draws: pd.DataFrame, settled: pd.DataFrame) -> list[dict]:
+    """Return the claims on the moat and on what stands near it."""
+    cut = lambda parts, **wanted: moats(table, parts=PARTS.index(parts), **wanted)
+    unit, off = "share of the price", {"stake": 0.0, "service": 0.0}
+    gone = bounds_of(cut("bsp", **off) - cut(""))[1] <= 0
+    same = bounds_of(cut("bsp", same=1) - cut(""))
+    nothing = (np.nan,) * 3
+    return [
+        claim("A4", "Growth and membership form a barrier against competitors.", "moat of all parts: price cut for ten points of share, less under none; share: orders kept at a cut of a tenth", bounds_of(cut("bsp") - cut("")), unit,
+              f"rival.stake, that what leaving would lose keeps demand, and rival.service; both off, nothing is left. Against a rival with a scheme of its own {same[0]:+.3f} ({same[1]:+.3f} to {same[2]:+.3f})",
+              share_above(draws["kept jd"] - draws["kept none"]), carried=gone),
+        claim("A16", "Benefits of several kinds make a deeper moat than one.", "moat of beans, score and PLUS less that of beans alone", bounds_of(cut("bsp") - cut("b")), unit, "the same two assumptions; what counts is what the benefits are worth in all", carried=gone),
+        claim("A16", "Benefits of several businesses make a deeper moat than as much of one.", "none: a benefit in two halves changes no order of the simulated customers", nothing, "",
+              "missing: what customers of one business of a group do when another one's benefit is added or ends, at equal worth"),
+        claim("A18", "Higher tiers look less at price.", "moat of all parts with the service part (0.1 a tier) less without it; share: orders kept at a cut of a tenth", bounds_of(cut("bsp") - cut("bsp", service=0.0)), unit,
+              "rival.service: put in as a sign, so it cannot be found; missing: response to prices by tier with tiers assigned at random", share_above(draws["kept jd"] - draws["kept flat"]), carried=True),
+        claim("A17", "Rules must run at once over all lines of business.", "X3: orders when score and fee follow each day, less each month", bounds_of(settled["orders"]), "orders a customer in two years",
+              "only the clock of the settlement; missing: errors and waits of real systems, and what they do to customers"),
+        claim("A22", "The market slows and consumption moves up.", "none here", nothing, "", "missing: sales of the market and prices paid over years, before and after a scheme")]
+
+# %% ../nbs/api/72_flywheel.ipynb #c059
+def claims() -> pd.DataFrame:
+    """Return what the stored runs say of the claims on early investment and the moat: ``claim_id, claim, test, effect, lo, hi, unit, share, verdict, because``, a row a claim."""
+    runs = stored_runs()
+    draws = runs["draws"].load()
+    return pd.DataFrame(flywheel_claims(early_table(), draws) + moat_claims(runs["moat"].rows.join(runs["moat"].load()), draws, runs["settled"].load()))
