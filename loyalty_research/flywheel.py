@@ -7,8 +7,8 @@ __all__ = ['START', 'LAUNCH', 'WARMUP', 'WEEKS', 'KINDS', 'EARLY', 'QUARTERS', '
            'value_of', 'turning', 'even_margin', 'loop_gain', 'world_of', 'early_rows', 'told_early', 'run_early',
            'sums_of', 'part_scheme', 'moat_rows', 'run_moat', 'cut_for_ten', 'split_benefit', 'settle_rows',
            'run_settled', 'all_numbers', 'draw_rows', 'place_point', 'early_at', 'kept_at', 'run_draws', 'stored_runs',
-           'long_runs', 'early_table', 'world_rows', 'by_quarter', 'bounds_of', 'moats', 'flywheel_claims',
-           'moat_claims', 'claims']
+           'long_runs', 'early_table', 'world_rows', 'by_quarter', 'bounds_of', 'moats', 'drawn_table',
+           'flywheel_claims', 'moat_claims', 'claims']
 
 # %% ../nbs/api/72_flywheel.ipynb #c002
 import datetime
@@ -262,15 +262,16 @@ def split_benefit(scheme: Scheme) -> Scheme:
 
 # %% ../nbs/api/72_flywheel.ipynb #c039
 def settle_rows() -> pd.DataFrame:
-    """Return the replications of the comparison of daily with monthly settlement, ``replication``."""
-    return pd.DataFrame({"replication": np.arange(2 * REPLICATIONS, dtype=float)})
+    """Return the replications of the comparison of daily with monthly settlement: ``tier`` (0: nobody strives for a tier), ``replication``."""
+    return pd.DataFrame([{"tier": tier, "replication": replication} for tier in (1.0, 0.0) for replication in range(2 * REPLICATIONS)])
 
 # %% ../nbs/api/72_flywheel.ipynb #c040
 def run_settled(rows: pd.DataFrame) -> pd.DataFrame:
     """Return what X3 = daily has more than X3 = monthly: ``orders`` a customer, ``value`` CNY a customer at the declared margin, in two years; JD with all parts."""
     found = []
-    for replication in rows["replication"]:
-        daily, monthly = (live(load_scheme("jd").with_readings(X3=choice), replication_seed(74, int(replication)), world_of(), n_customers=CUSTOMERS, weeks=104) for choice in ("daily", "monthly"))
+    for row in rows.itertuples():
+        behaviour = world_of() if row.tier else world_of().without("tier")
+        daily, monthly = (live(load_scheme("jd").with_readings(X3=choice), replication_seed(74, int(row.replication)), behaviour, n_customers=CUSTOMERS, weeks=104) for choice in ("daily", "monthly"))
         gap = weeks_of(daily).sum() - weeks_of(monthly).sum()
         found.append({"orders": gap["orders"], "value": Finance().margin.value * gap["gmv"] + gap["money"]})
     return pd.DataFrame(found, index=rows.index)
@@ -287,12 +288,13 @@ def all_numbers() -> pd.DataFrame:
 
 # %% ../nbs/api/72_flywheel.ipynb #c043
 def draw_rows() -> pd.DataFrame:
-    """Return the points of the design, a row a draw."""
+    """Return the points of the design, each with two worlds of customers: index draw, and 1000 + draw; ``replication`` 0 or 1."""
     numbers = all_numbers()
     drawn = qmc.LatinHypercube(len(numbers), seed=72).random(DRAWS)
     low, high = (numbers[end].to_numpy(dtype=float) for end in ("low", "high"))
     points = pd.DataFrame(low + drawn * (high - low), columns=numbers.index)
-    return points.round({path: 0 if numbers.loc[path, "whole"] else 2 if path == "early: fee" else 6 for path in points}).rename_axis("draw")
+    points = points.round({path: 0 if numbers.loc[path, "whole"] else 2 if path == "early: fee" else 6 for path in points})
+    return pd.concat([points.assign(replication=float(number)).set_axis(points.index + 1000 * number) for number in range(2)])
 
 # %% ../nbs/api/72_flywheel.ipynb #c044
 def place_point(point: Mapping[str, float]) -> tuple[Problem, Scheme, dict]:
@@ -305,7 +307,7 @@ def place_point(point: Mapping[str, float]) -> tuple[Problem, Scheme, dict]:
 
 # %% ../nbs/api/72_flywheel.ipynb #c045
 def early_at(problem: Problem, jd: Scheme, period: Mapping[str, float], seed: int) -> dict[str, float]:
-    """Return values at the end, with the margin of the point: ``usual`` over none, ``points, service`` over usual; and of the two ``early loss`` (the lowest value) and ``even`` margin."""
+    """Return values at the end, with the margin of the point: ``usual`` over none, ``points, service`` over usual; of the two also the ``lowest`` value, and ``heavy over light``, the difference of the thirds."""
     setting, finance = next(iter(problem.settings.values())), problem.finance
     run = lambda scheme: live(scheme, seed, setting.behaviour, n_customers=DRAW_CUSTOMERS, weeks=DRAW_WEEKS, population=setting.population)
     done = {kind: run(early_scheme(kind, base_scheme(jd), **period)) for kind in ("usual", "points", "service")} | {"none": run(load_scheme("none"))}
@@ -315,9 +317,8 @@ def early_at(problem: Problem, jd: Scheme, period: Mapping[str, float], seed: in
     running = finance.programme.value * DRAW_WEEKS / 52
     row["usual"] = value_of(quarter_sums(done["usual"], done["none"], finance.discount.value), margin).iloc[-1] - running
     for kind in ("points", "service"):
-        sums = quarter_sums(done[kind], done["usual"], finance.discount.value)
-        value = value_of(sums, margin)
-        row |= {kind: value.iloc[-1], f"{kind} lowest": value.min(), f"{kind} turning": turning(value), f"{kind} even": even_margin(sums)}
+        value = value_of(quarter_sums(done[kind], done["usual"], finance.discount.value), margin)
+        row |= {kind: value.iloc[-1], f"{kind} lowest": value.min()}
         gain = (customer_value(done[kind], finance)["platform_cny"] - customer_value(done["usual"], finance)["platform_cny"]).groupby(done["usual"].customers["segment"], observed=False).mean()
         row[f"{kind} heavy over light"] = gain["heavy"] - gain["light"]
     return row
@@ -335,60 +336,66 @@ def kept_at(problem: Problem, jd: Scheme, seed: int) -> dict[str, float]:
     return row
 
 # %% ../nbs/api/72_flywheel.ipynb #c047
-RESULTS = ("usual", *(f"{kind}{what}" for kind in ("points", "service") for what in ("", " lowest", " turning", " even", " heavy over light")), "kept none", "kept jd", "kept flat")
+RESULTS = ("usual", *(f"{kind}{what}" for kind in ("points", "service") for what in ("", " lowest", " heavy over light")), "kept none", "kept jd", "kept flat")
 
 
 def run_draws(points: pd.DataFrame) -> pd.DataFrame:
     """Return `RESULTS` at each point; NaN where a customer outgrows the rule machine."""
     found = []
     for number, point in zip(points.index, points.to_dict("records"), strict=True):
-        problem, jd, period = place_point(point)
+        problem, jd, period = place_point({path: value for path, value in point.items() if path != "replication"})
         seed = replication_seed(75, int(number))
         found.append({**dict.fromkeys(RESULTS, np.nan), **early_at(problem, jd, period, seed), **kept_at(problem, jd, seed)})
     return pd.DataFrame(found, index=points.index)[list(RESULTS)]
 
-# %% ../nbs/api/72_flywheel.ipynb #c048
+# %% ../nbs/api/72_flywheel.ipynb #c049
 def stored_runs() -> dict[str, LongRun]:
     """Return the stored runs by what they are: ``early, moat, settled, draws``."""
     inputs = {"scheme": load_scheme("jd"), "numbers": all_numbers(), "customers": CUSTOMERS, "draw_customers": DRAW_CUSTOMERS, "weeks": [WARMUP, WEEKS, DRAW_WEEKS], "start": START}
     made = {"early": (early_rows(), run_early), "moat": (moat_rows(), run_moat), "settled": (settle_rows(), run_settled), "draws": (draw_rows(), run_draws)}
     return {name: LongRun(name=f"flywheel-{name}", inputs=inputs, rows=rows, compute=compute) for name, (rows, compute) in made.items()}
 
-# %% ../nbs/api/72_flywheel.ipynb #c049
+# %% ../nbs/api/72_flywheel.ipynb #c050
 def long_runs() -> Iterator[LongRun]:
     """Yield the stored runs of this notebook."""
     yield from stored_runs().values()
 
-# %% ../nbs/api/72_flywheel.ipynb #c051
+# %% ../nbs/api/72_flywheel.ipynb #c052
 def early_table() -> pd.DataFrame:
     """Return the stored rows of :func:`early_rows` with their results."""
     run = stored_runs()["early"]
     return run.rows.join(run.load())
 
-# %% ../nbs/api/72_flywheel.ipynb #c052
+# %% ../nbs/api/72_flywheel.ipynb #c053
 def world_rows(table: pd.DataFrame, **changed: float) -> pd.DataFrame:
     """Return the replications of one world and generous period: as declared but for some numbers."""
     wanted = {**WORLD, **EARLY, "delay": 0, **changed}
     return table[np.logical_and.reduce([table[name] == value for name, value in wanted.items()])].drop_duplicates("replication").set_index("replication")
 
-# %% ../nbs/api/72_flywheel.ipynb #c053
+# %% ../nbs/api/72_flywheel.ipynb #c054
 def by_quarter(rows: pd.DataFrame, kind: str, margin: float = 0.1) -> pd.DataFrame:
     """Return the value by replication (rows) and quarter."""
     return pd.DataFrame({replication: value_of(sums_of(row, kind), margin) for replication, row in rows.iterrows()}).T
 
-# %% ../nbs/api/72_flywheel.ipynb #c054
+# %% ../nbs/api/72_flywheel.ipynb #c055
 def bounds_of(values: pd.Series) -> tuple[float, float, float]:
     """Return mean and 95 % interval over replications."""
     return tuple(float(number) for number in student_bounds(values.to_frame("v"))[["v", "v_lo", "v_hi"]])
 
-# %% ../nbs/api/72_flywheel.ipynb #c055
+# %% ../nbs/api/72_flywheel.ipynb #c056
 def moats(table: pd.DataFrame, **wanted: float) -> pd.Series:
     """Return the price cut for ten points of share by replication, of the rows of :func:`moat_rows` that have some values; the others as declared."""
     wanted = {"value": 0, "same": 0, "stake": 0.3, "service": 0.1, **wanted}
     rows = table[np.logical_and.reduce([table[name] == value for name, value in wanted.items()])].set_index("replication")
     return rows.apply(cut_for_ten, axis=1)
 
-# %% ../nbs/api/72_flywheel.ipynb #c057
+# %% ../nbs/api/72_flywheel.ipynb #c058
+def drawn_table() -> pd.DataFrame:
+    """Return `RESULTS` of each draw, mean of its two worlds."""
+    found = stored_runs()["draws"].load()
+    return found.groupby(found.index % 1000).mean().rename_axis("draw")
+
+# %% ../nbs/api/72_flywheel.ipynb #c059
 def flywheel_claims(table: pd.DataFrame, draws: pd.DataFrame) -> list[dict]:
     """Return the claims on early investment."""
     last = lambda kind, **changed: by_quarter(world_rows(table, **changed), kind)[QUARTERS - 1]
@@ -413,7 +420,7 @@ def flywheel_claims(table: pd.DataFrame, draws: pd.DataFrame) -> list[dict]:
               "the margin, assumed 0.03 to 0.3: " + ("the break-even lies within, so it decides" if 0.03 < margin[0] < 0.3 else "the break-even lies outside, so it does not decide"),
               verdict="holds" if 0.03 < margin[1] and margin[2] < 0.3 else "holds under" if 0.03 < margin[0] < 0.3 else "does not hold"),
         claim("A3", "What to do depends on the stage.", "service: value 36 months on, a period from the launch less one from month 24", bounds_of(stage), "CNY a customer who was there at the launch",
-              "customers who have left by then cannot be won: nothing else of a stage is in the model"),
+              "by then some have left, and members who would pay 198 are given the low fee; no other stage is in the model"),
         claim("A3", "Whether to run a scheme depends on the product.", "usual scheme less none over the draws; holds where both signs are found", (float(draws["usual"].median()), *draws["usual"].quantile([0.025, 0.975])),
               "CNY a customer in four years, 95 % of draws", "effect and bounds are the median and the middle 95 % of the draws, not a mean with its error", share_above(draws["usual"]),
               verdict="holds" if 0.05 < share_above(draws["usual"]) < 0.95 else "does not hold"),
@@ -421,12 +428,13 @@ def flywheel_claims(table: pd.DataFrame, draws: pd.DataFrame) -> list[dict]:
               share_above(draws["service heavy over light"])),
         claim("A19", "Convert those of high value: points.", "what early beans bring a customer of the heavy third, less of the light third", heavy("points"), unit, "the heavy third is paid most for what it would buy anyway", share_above(draws["points heavy over light"]))]
 
-# %% ../nbs/api/72_flywheel.ipynb #c058
+# %% ../nbs/api/72_flywheel.ipynb #c060
 def moat_claims(table: pd.DataFrame, draws: pd.DataFrame, settled: pd.DataFrame) -> list[dict]:
     """Return the claims on the moat and on what stands near it."""
     cut = lambda parts, **wanted: moats(table, parts=PARTS.index(parts), **wanted)
     unit, off = "share of the price", {"stake": 0.0, "service": 0.0}
     gone = bounds_of(cut("bsp", **off) - cut(""))[1] <= 0
+    daily = lambda tier: bounds_of(settled.loc[settled["tier"] == tier, "orders"])
     same = bounds_of(cut("bsp", same=1) - cut(""))
     nothing = (np.nan,) * 3
     return [
@@ -438,13 +446,13 @@ def moat_claims(table: pd.DataFrame, draws: pd.DataFrame, settled: pd.DataFrame)
               "missing: what customers of one business of a group do when another one's benefit is added or ends, at equal worth"),
         claim("A18", "Higher tiers look less at price.", "moat of all parts with the service part (0.1 a tier) less without it; share: orders kept at a cut of a tenth", bounds_of(cut("bsp") - cut("bsp", service=0.0)), unit,
               "rival.service: put in as a sign, so it cannot be found; missing: response to prices by tier with tiers assigned at random", share_above(draws["kept jd"] - draws["kept flat"]), carried=True),
-        claim("A17", "Rules must run at once over all lines of business.", "X3: orders when score and fee follow each day, less each month", bounds_of(settled["orders"]), "orders a customer in two years",
-              "only the clock of the settlement; missing: errors and waits of real systems, and what they do to customers"),
+        claim("A17", "Rules that run at once serve better.", "X3: orders when tier and fee follow each day, less each month", daily(1), "orders a customer in two years",
+              f"tier: that effort rises as the settlement comes near, and with a daily one it is always near; off, {daily(0)[0]:+.2f} ({daily(0)[1]:+.2f} to {daily(0)[2]:+.2f}) orders are left. Missing: errors and waits of real systems", carried=daily(0)[1] <= 0),
         claim("A22", "The market slows and consumption moves up.", "none here", nothing, "", "missing: sales of the market and prices paid over years, before and after a scheme")]
 
-# %% ../nbs/api/72_flywheel.ipynb #c059
+# %% ../nbs/api/72_flywheel.ipynb #c061
 def claims() -> pd.DataFrame:
     """Return what the stored runs say of the claims on early investment and the moat: ``claim_id, claim, test, effect, lo, hi, unit, share, verdict, because``, a row a claim."""
     runs = stored_runs()
-    draws = runs["draws"].load()
-    return pd.DataFrame(flywheel_claims(early_table(), draws) + moat_claims(runs["moat"].rows.join(runs["moat"].load()), draws, runs["settled"].load()))
+    draws = drawn_table()
+    return pd.DataFrame(flywheel_claims(early_table(), draws) + moat_claims(runs["moat"].rows.join(runs["moat"].load()), draws, runs["settled"].rows.join(runs["settled"].load())))
