@@ -23,7 +23,7 @@ from .comparison import replication_seed, student_bounds
 from .events import SimulationError
 from .outcomes import Finance, customer_value
 from .schemes import Scheme, load_scheme
-from .scheme_parts import claim, edit, keep_parts, ranged_numbers, share_above
+from .scheme_parts import claim, edit, keep_parts, rank_correlations, ranged_numbers, share_above
 from .sensitivity import TOO_MANY, Problem, pose
 from .simulation import Simulation, reward_cost, simulate
 from .store import LongRun
@@ -398,20 +398,22 @@ def drawn_table() -> pd.DataFrame:
 # %% ../nbs/api/72_flywheel.ipynb #c059
 def flywheel_claims(table: pd.DataFrame, draws: pd.DataFrame) -> list[dict]:
     """Return the claims on early investment."""
+    points = stored_runs()["draws"].rows.query("replication == 0").drop(columns="replication")
+    decides = lambda kind: rank_correlations(points, draws[kind], most=1).index[0]
     last = lambda kind, **changed: by_quarter(world_rows(table, **changed), kind)[QUARTERS - 1]
     orders = lambda first, end: world_rows(table)[[f"service orders {quarter}" for quarter in range(first, end)]].sum(axis=1)
     even = world_rows(table).apply(lambda row: even_margin(sums_of(row, "service")), axis=1)
     stage = by_quarter(world_rows(table), "service")[11] - by_quarter(world_rows(table, delay=24), "service")[QUARTERS - 1] * 1.08**2
     heavy = lambda kind: bounds_of(world_rows(table)[f"{kind} heavy"] - world_rows(table)[f"{kind} light"])
-    unit, gone = "CNY a customer in five years", bounds_of(last("service", off=OFF.index(("plan_use",))))[1] <= 0
+    unit = "CNY a customer in five years"
     nothing = (np.nan,) * 3
     margin = bounds_of(even)
     return [
         claim("A20", "Heavy investment in services early is earned back later.", "a year of PLUS at 48 CNY, then 198, less 198 throughout", bounds_of(last("service")), unit,
-              "plan_use: that members buy more is assumed in form (F064); off, the effect is gone" if gone else "the margin on what members buy more, against what deliveries cost", share_above(draws["service"]), carried=gone),
+              f"{decides('service')} goes with it most over the draws; at the declared numbers no one of plan_use, rival and retention is needed alone, and without plan_use and rival it is gone", share_above(draws["service"])),
         claim("A20", "Heavy investment in points early is earned back later.", "a year of 10 beans a CNY, then 0.1, less 0.1 throughout", bounds_of(last("points")), unit,
-              "each CNY of beans costs a CNY and hardly a customer orders more for a reward that every order brings", share_above(draws["points"])),
-        claim("A20", "What is earned back comes by habit.", "service value with habit less without it", bounds_of(last("service") - last("service", off=OFF.index(("habit",)))), unit,
+              f"{decides('points')} goes with it most over the draws: generous points pay where few are redeemed; at the declared value, near the low end of its range, they are redeemed and cost what they say", share_above(draws["points"])),
+        claim("A20", "Most of what is earned back comes by habit.", "service value with habit less without it, less half of the value", bounds_of(last("service") / 2 - last("service", off=OFF.index(("habit",)))), unit,
               f"a unit of habit brings back at most {loop_gain(0.3):.2f} units at the top of the assumed strength"),
         claim("A20", "Later growth is exponential, through habit.", "service: extra orders in the fifth year less in the second", bounds_of(orders(16, 20) - orders(4, 8)), "orders a customer and year",
               "a loop of habit grows by itself only above a strength of e = 2.72 in log rate, nine times the top of the range (M6)"),
@@ -435,6 +437,7 @@ def moat_claims(table: pd.DataFrame, draws: pd.DataFrame, settled: pd.DataFrame)
     unit, off = "share of the price", {"stake": 0.0, "service": 0.0}
     gone = bounds_of(cut("bsp", **off) - cut(""))[1] <= 0
     daily = lambda tier: bounds_of(settled.loc[settled["tier"] == tier, "orders"])
+    value = bounds_of(settled.loc[settled["tier"] == 1, "value"])
     same = bounds_of(cut("bsp", same=1) - cut(""))
     nothing = (np.nan,) * 3
     return [
@@ -446,8 +449,8 @@ def moat_claims(table: pd.DataFrame, draws: pd.DataFrame, settled: pd.DataFrame)
               "missing: what customers of one business of a group do when another one's benefit is added or ends, at equal worth"),
         claim("A18", "Higher tiers look less at price.", "moat of all parts with the service part (0.1 a tier) less without it; share: orders kept at a cut of a tenth", bounds_of(cut("bsp") - cut("bsp", service=0.0)), unit,
               "rival.service: put in as a sign, so it cannot be found; missing: response to prices by tier with tiers assigned at random", share_above(draws["kept jd"] - draws["kept flat"]), carried=True),
-        claim("A17", "Rules that run at once serve better.", "X3: orders when tier and fee follow each day, less each month", daily(1), "orders a customer in two years",
-              f"tier: that effort rises as the settlement comes near, and with a daily one it is always near; off, {daily(0)[0]:+.2f} ({daily(0)[1]:+.2f} to {daily(0)[2]:+.2f}) orders are left. Missing: errors and waits of real systems", carried=daily(0)[1] <= 0),
+        claim("A17", "Rules that run at once serve better: they bring more orders.", "X3: orders when tier and fee follow each day, less each month", daily(1), "orders a customer in two years",
+              f"tier: that effort rises as the settlement comes near, and with a daily one it is always near; off, {daily(0)[0]:+.2f} ({daily(0)[1]:+.2f} to {daily(0)[2]:+.2f}) orders are left. Value {value[0]:+.1f} ({value[1]:+.1f} to {value[2]:+.1f}) CNY a customer. Missing: errors and waits of real systems", carried=daily(0)[1] <= 0),
         claim("A22", "The market slows and consumption moves up.", "none here", nothing, "", "missing: sales of the market and prices paid over years, before and after a scheme")]
 
 # %% ../nbs/api/72_flywheel.ipynb #c061
