@@ -7,7 +7,7 @@ __all__ = ['START', 'LAUNCH', 'WARMUP', 'WEEKS', 'KINDS', 'EARLY', 'QUARTERS', '
            'value_of', 'turning', 'even_margin', 'loop_gain', 'world_of', 'early_rows', 'told_early', 'run_early',
            'sums_of', 'part_scheme', 'moat_rows', 'run_moat', 'cut_for_ten', 'split_benefit', 'settle_rows',
            'run_settled', 'all_numbers', 'draw_rows', 'place_point', 'early_at', 'kept_at', 'run_draws', 'stored_runs',
-           'long_runs', 'early_table', 'world_rows', 'by_quarter', 'bounds_of', 'moats', 'drawn_table',
+           'long_runs', 'early_table', 'world_rows', 'by_quarter', 'bounds_of', 'moats', 'drawn_table', 'once_tried',
            'flywheel_claims', 'moat_claims', 'claims']
 
 # %% ../nbs/api/72_flywheel.ipynb #c002
@@ -396,6 +396,11 @@ def drawn_table() -> pd.DataFrame:
     return found.groupby(found.index % 1000).mean().rename_axis("draw")
 
 # %% ../nbs/api/72_flywheel.ipynb #c059
+def once_tried(bounds: tuple[float, float, float]) -> str:
+    """Return the verdict on an effect that was tried at the declared numbers only: it never simply holds."""
+    return "holds under" if bounds[1] > 0 else "does not hold"
+
+# %% ../nbs/api/72_flywheel.ipynb #c060
 def flywheel_claims(table: pd.DataFrame, draws: pd.DataFrame) -> list[dict]:
     """Return the claims on early investment."""
     points = stored_runs()["draws"].rows.query("replication == 0").drop(columns="replication")
@@ -403,7 +408,7 @@ def flywheel_claims(table: pd.DataFrame, draws: pd.DataFrame) -> list[dict]:
     last = lambda kind, **changed: by_quarter(world_rows(table, **changed), kind)[QUARTERS - 1]
     orders = lambda first, end: world_rows(table)[[f"service orders {quarter}" for quarter in range(first, end)]].sum(axis=1)
     even = world_rows(table).apply(lambda row: even_margin(sums_of(row, "service")), axis=1)
-    stage = by_quarter(world_rows(table), "service")[11] - by_quarter(world_rows(table, delay=24), "service")[QUARTERS - 1] * 1.08**2
+    stage = bounds_of(by_quarter(world_rows(table), "service")[11] - by_quarter(world_rows(table, delay=24), "service")[QUARTERS - 1] * 1.08**2)
     heavy = lambda kind: bounds_of(world_rows(table)[f"{kind} heavy"] - world_rows(table)[f"{kind} light"])
     unit = "CNY a customer in five years"
     nothing = (np.nan,) * 3
@@ -421,16 +426,16 @@ def flywheel_claims(table: pd.DataFrame, draws: pd.DataFrame) -> list[dict]:
         claim("A13", "Whether the cost structure carries a scheme must be looked at first.", "margin at which the early investment in service is earned back in five years", margin, "share of sales",
               "the margin, assumed 0.03 to 0.3: " + ("the break-even lies within, so it decides" if 0.03 < margin[0] < 0.3 else "the break-even lies outside, so it does not decide"),
               verdict="holds" if 0.03 < margin[1] and margin[2] < 0.3 else "holds under" if 0.03 < margin[0] < 0.3 else "does not hold"),
-        claim("A3", "What to do depends on the stage.", "service: value 36 months on, a period from the launch less one from month 24", bounds_of(stage), "CNY a customer who was there at the launch",
-              "by then some have left, and members who would pay 198 are given the low fee; no other stage is in the model"),
+        claim("A3", "What to do depends on the stage.", "service: value 36 months on, a period from the launch less one from month 24", stage, "CNY a customer who was there at the launch",
+              "tried at the declared numbers only: by then some have left, and members who would pay 198 are given the low fee; no other stage is in the model", verdict=once_tried(stage)),
         claim("A3", "Whether to run a scheme depends on the product.", "usual scheme less none over the draws; holds where both signs are found", (float(draws["usual"].median()), *draws["usual"].quantile([0.025, 0.975])),
               "CNY a customer in four years, 95 % of draws", "effect and bounds are the median and the middle 95 % of the draws, not a mean with its error", share_above(draws["usual"]),
               verdict="holds" if 0.05 < share_above(draws["usual"]) < 0.95 else "does not hold"),
-        claim("A19", "Convert those of high value: service.", "what early PLUS brings a customer of the heavy third, less of the light third", heavy("service"), unit, "who buys more saves more by PLUS, joins sooner, and buys more by the same factor",
+        claim("A19", "Convert those of high value: service.", "what early PLUS brings a customer of the heavy third, less of the light third", heavy("service"), unit, f"at the declared numbers who buys more joins sooner and buys more by the same factor; over the draws {decides('service heavy over light')} goes with it most",
               share_above(draws["service heavy over light"])),
-        claim("A19", "Convert those of high value: points.", "what early beans bring a customer of the heavy third, less of the light third", heavy("points"), unit, "the heavy third is paid most for what it would buy anyway", share_above(draws["points heavy over light"]))]
+        claim("A19", "Convert those of high value: points.", "what early beans bring a customer of the heavy third, less of the light third", heavy("points"), unit, f"at the declared numbers the heavy third is paid most for what it would buy anyway; over the draws {decides('points heavy over light')} goes with it most", share_above(draws["points heavy over light"]))]
 
-# %% ../nbs/api/72_flywheel.ipynb #c060
+# %% ../nbs/api/72_flywheel.ipynb #c061
 def moat_claims(table: pd.DataFrame, draws: pd.DataFrame, settled: pd.DataFrame) -> list[dict]:
     """Return the claims on the moat and on what stands near it."""
     cut = lambda parts, **wanted: moats(table, parts=PARTS.index(parts), **wanted)
@@ -450,10 +455,10 @@ def moat_claims(table: pd.DataFrame, draws: pd.DataFrame, settled: pd.DataFrame)
         claim("A18", "Higher tiers look less at price.", "moat of all parts with the service part (0.1 a tier) less without it; share: orders kept at a cut of a tenth", bounds_of(cut("bsp") - cut("bsp", service=0.0)), unit,
               "rival.service: put in as a sign, so it cannot be found; missing: response to prices by tier with tiers assigned at random", share_above(draws["kept jd"] - draws["kept flat"]), carried=True),
         claim("A17", "Rules that run at once serve better: they bring more orders.", "X3: orders when tier and fee follow each day, less each month", daily(1), "orders a customer in two years",
-              f"tier: that effort rises as the settlement comes near, and with a daily one it is always near; off, {daily(0)[0]:+.2f} ({daily(0)[1]:+.2f} to {daily(0)[2]:+.2f}) orders are left. Value {value[0]:+.1f} ({value[1]:+.1f} to {value[2]:+.1f}) CNY a customer. Missing: errors and waits of real systems", carried=daily(0)[1] <= 0),
+              f"tier: that effort rises as the settlement comes near, and with a daily one it is always near; off, {daily(0)[0]:+.2f} ({daily(0)[1]:+.2f} to {daily(0)[2]:+.2f}) orders are left. Value {value[0]:+.1f} ({value[1]:+.1f} to {value[2]:+.1f}) CNY a customer. Tried at the declared numbers only; missing: errors and waits of real systems", verdict="" if daily(0)[1] <= 0 else once_tried(daily(1)), carried=daily(0)[1] <= 0),
         claim("A22", "The market slows and consumption moves up.", "none here", nothing, "", "missing: sales of the market and prices paid over years, before and after a scheme")]
 
-# %% ../nbs/api/72_flywheel.ipynb #c061
+# %% ../nbs/api/72_flywheel.ipynb #c062
 def claims() -> pd.DataFrame:
     """Return what the stored runs say of the claims on early investment and the moat: ``claim_id, claim, test, effect, lo, hi, unit, share, verdict, because``, a row a claim."""
     runs = stored_runs()
