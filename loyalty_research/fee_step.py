@@ -343,14 +343,15 @@ def estimator_rows() -> pd.DataFrame:
 
 # %% ../nbs/api/67_fee_step.ipynb #c047
 def run_estimators(rows: pd.DataFrame) -> pd.DataFrame:
-    """Return for each row the estimators of :func:`fit_all` as ``<estimator> <estimate | low | high | truth>``, NaN where there was no answer."""
+    """Return for each row the estimators of :func:`fit_all` as ``<estimator> <estimate | low | high | truth>``, NaN where there was no answer, and ``seen <score>``, ``expected <score>``: customers by bin of 20 points."""
     found = []
     for row in rows.itertuples():
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)
             fits = fit_all(WAYS[int(row.way)], int(row.seed))
         table = dict.fromkeys([f"{name} {what}" for name in ESTIMATORS for what in ("estimate", "low", "high", "truth")], np.nan)
-        found.append(table | {f"{name} {what}": value for name, (fit, truth) in fits.items() for what, value in judge(fit, truth).items()})
+        bins = {f"{what} {place:.0f}": value for what, column in fits["bunching"][0].data.items() for place, value in column.items()}
+        found.append(table | {f"{name} {what}": value for name, (fit, truth) in fits.items() for what, value in judge(fit, truth).items()} | bins)
     return pd.concat([rows, pd.DataFrame(found, index=rows.index)], axis=1)
 
 # %% ../nbs/api/67_fee_step.ipynb #c049
