@@ -2,9 +2,10 @@
 
 # %% auto #0
 __all__ = ['LADDERS', 'WINDOWS', 'FIRST', 'END', 'RESPONSES', 'YEAR_ENDS', 'REPLICATIONS', 'SIZE', 'JOINING', 'KEPT', 'ladder',
-           'with_window', 'live', 'score_panel', 'inflation', 'split_inflation', 'steps_of', 'moves', 'drift',
-           'foretells', 'acts_of', 'describe', 'world_rows', 'run_worlds', 'range_rows', 'run_ranges', 'inflation_runs',
-           'long_runs']
+           'with_window', 'live', 'pooled_log', 'score_panel', 'inflation', 'split_inflation', 'steps_of', 'moves',
+           'drift', 'foretells', 'acts_of', 'years_part', 'describe', 'world_rows', 'run_worlds', 'range_rows',
+           'run_ranges', 'inflation_runs', 'long_runs', 'world_of', 'gain_of_decay', 'ranges_of', 'written',
+           'decay_claims', 'rule_claims', 'claims']
 
 # %% ../nbs/api/71_score_inflation.ipynb #c002
 from collections.abc import Iterator, Sequence
@@ -66,16 +67,30 @@ def live(scheme: Scheme, seed: int, n_customers: int, year: int = FIRST, *, resp
                     population=first.population if first else None, behaviour=behaviour if responding else behaviour.without(*RESPONSES))
 
 # %% ../nbs/api/71_score_inflation.ipynb #c011
+def pooled_log(worlds: Sequence[Simulation]) -> pd.DataFrame:
+    """Return the logs of some worlds as one, with customers and orders numbered through."""
+    logs, customers, orders = [], 0, 0
+    for done in worlds:
+        log = done.events()
+        most = log["order_id"].max()
+        logs.append(log.assign(customer_id=log["customer_id"] + customers, order_id=log["order_id"] + orders))
+        customers, orders = customers + done.setting.n_customers, orders + (0 if pd.isna(most) else int(most) + 1)
+    pooled = pd.concat(logs, ignore_index=True)
+    return pooled.assign(event_id=np.arange(1, len(pooled) + 1))
+
+# %% ../nbs/api/71_score_inflation.ipynb #c012
 YEAR_ENDS = pd.to_datetime([f"{year}-12-31" for year in range(2011, 2017)])      # three years after the start: longer than any window, and habit has settled
 
 
-def score_panel(done: Simulation, scheme: Scheme, days: Sequence, part: str = "score") -> pd.DataFrame:
+def score_panel(worlds: Sequence[Simulation], log: pd.DataFrame, scheme: Scheme, days: Sequence, part: str = "score") -> pd.DataFrame:
     """Return the scores of simulated customers by the rules of a scheme, which need not be the one they lived under.
 
     Parameters
     ----------
-    done : Simulation
+    worlds : sequence of Simulation
         Without warm-up.
+    log : DataFrame
+        Of :func:`pooled_log`.
     scheme : Scheme
         Valued daily.
     days : sequence of dates
@@ -86,21 +101,21 @@ def score_panel(done: Simulation, scheme: Scheme, days: Sequence, part: str = "s
     Returns
     -------
     DataFrame
-        Index: customers; columns: days; points, NaN while a customer is not there.
+        Index: customers, numbered through; columns: days; points, NaN while a customer is not there.
     """
-    rows = score(done.events(), scheme, at=list(days))
-    table = rows.pivot(index="customer_id", columns="settled_on", values=part).reindex(index=done.customers["customer_id"], columns=pd.DatetimeIndex(days)).astype(float)
-    gone = pd.Timestamp(done.setting.start) + pd.to_timedelta(7 * done.customers["churn_week"].astype("float64"), unit="D")
-    return table.mask(gone.to_numpy()[:, None] <= table.columns.to_numpy()[None, :])
+    rows = score(log, scheme, at=list(days))
+    gone = np.concatenate([(pd.Timestamp(done.setting.start) + pd.to_timedelta(7 * done.customers["churn_week"].astype("float64"), unit="D")).to_numpy() for done in worlds])
+    table = rows.pivot(index="customer_id", columns="settled_on", values=part).reindex(index=np.arange(1, len(gone) + 1), columns=pd.DatetimeIndex(days)).astype(float)
+    return table.mask(gone[:, None] <= table.columns.to_numpy()[None, :])
 
-# %% ../nbs/api/71_score_inflation.ipynb #c014
+# %% ../nbs/api/71_score_inflation.ipynb #c015
 def inflation(panel: pd.DataFrame, weights: np.ndarray | None = None) -> float:
     """Return the mean of the last column over that of the first, less 1, each over whom it has; NaN where nobody has a score."""
     values, weights = panel.to_numpy(), np.ones(len(panel)) if weights is None else weights
     first, last = (np.nansum(weights * values[:, place]) / weights[~np.isnan(values[:, place])].sum() if (~np.isnan(values[:, place])).any() else np.nan for place in (0, -1))
     return float(last / first - 1) if first > 0 else np.nan
 
-# %% ../nbs/api/71_score_inflation.ipynb #c015
+# %% ../nbs/api/71_score_inflation.ipynb #c016
 def split_inflation(frozen: pd.DataFrame, responding: pd.DataFrame, joined: pd.DataFrame, weight: float) -> dict[str, float]:
     """Return inflation and its parts.
 
@@ -123,42 +138,52 @@ def split_inflation(frozen: pd.DataFrame, responding: pd.DataFrame, joined: pd.D
     total = inflation(pd.concat([responding, joined]), np.r_[np.ones(len(responding)), np.full(len(joined), weight)])
     return {"rule": fixed_frozen, "behaviour": fixed - fixed_frozen, "leavers": here - fixed, "joiners": total - here, "total": total, "behaviour_late": here - here_frozen, "fixed": int(stay.sum())}
 
-# %% ../nbs/api/71_score_inflation.ipynb #c018
+# %% ../nbs/api/71_score_inflation.ipynb #c019
 def steps_of(panel: pd.DataFrame, scheme: Scheme) -> pd.DataFrame:
     """Return the steps of scores, 0 for the lowest; NaN stays."""
     least = [float(tier.from_.exact) if tier.from_ else float(tier.above.exact) + 1 for tier in scheme.tiers[1:]]
     return sum((panel >= edge).astype(float) for edge in least).where(panel.notna())
 
-# %% ../nbs/api/71_score_inflation.ipynb #c019
+# %% ../nbs/api/71_score_inflation.ipynb #c020
 def moves(steps: pd.DataFrame) -> dict[str, float]:
     """Return the shares of customers who moved ``up``, ``down`` and did not (``same``) from one column to the next."""
     change = steps.diff(axis=1).to_numpy()
     change = change[~np.isnan(change)]
     return {name: float(found.mean()) if len(change) else np.nan for name, found in (("up", change > 0), ("same", change == 0), ("down", change < 0))}
 
-# %% ../nbs/api/71_score_inflation.ipynb #c020
+# %% ../nbs/api/71_score_inflation.ipynb #c021
 def drift(steps: pd.DataFrame, weights: np.ndarray) -> float:
     """Return how far the shares of the steps moved from the first column to the last, 0 to 1."""
     shares = [pd.Series(weights).groupby(steps[day].to_numpy()).sum() for day in (steps.columns[0], steps.columns[-1])]
     first, last = (each / each.sum() for each in shares)
     return float(last.sub(first, fill_value=0).abs().sum() / 2)
 
-# %% ../nbs/api/71_score_inflation.ipynb #c023
-def foretells(done: Simulation, panel: pd.DataFrame) -> float:
+# %% ../nbs/api/71_score_inflation.ipynb #c024
+def foretells(log: pd.DataFrame, panel: pd.DataFrame) -> float:
     """Return the rank correlation of a score at the last year end but one with the orders of the year after it; NaN where it is not defined."""
-    log, (day, end) = done.events(), panel.columns[-2:]
-    later = log[(log["kind"] == "order") & (log["time"] > day + pd.Timedelta(days=1)) & (log["time"] < end + pd.Timedelta(days=1))].groupby("customer_id").size()
+    day, end = panel.columns[-2:]
+    later = log[(log["kind"] == "order") & (log["time"] >= day + pd.Timedelta(days=1)) & (log["time"] < end + pd.Timedelta(days=1))].groupby("customer_id").size()
     known = panel[day].dropna()
     orders = later.reindex(known.index, fill_value=0)
     return float(spearmanr(known, orders).statistic) if len(known) > 2 and known.nunique() > 1 and orders.nunique() > 1 else np.nan
 
-# %% ../nbs/api/71_score_inflation.ipynb #c025
+# %% ../nbs/api/71_score_inflation.ipynb #c026
 def acts_of(done: Simulation) -> dict[str, float]:
     """Return ``orders`` a customer over all weeks, ``active`` (share of those who entered with an order in the last 90 days) and ``left`` (share that has left)."""
     n = done.setting.n_customers
     return {"orders": float(done.lives["orders"].sum()) / n, "active": float(done.tally[COUNTS][-1, ACTIVE]) / n, "left": float((done.lives["left_in"] >= 0).mean())}
 
-# %% ../nbs/api/71_score_inflation.ipynb #c026
+# %% ../nbs/api/71_score_inflation.ipynb #c027
+def years_part(done: Simulation, scheme: Scheme, frozen: pd.DataFrame, fixed: pd.Series) -> float:
+    """Return what points for years since the first order add to the inflation of a fixed panel: 0 where a scheme gives none."""
+    years = [rule.name for rule in scheme.score.rules if rule.per == "year_since_first_order"]
+    if not years or not fixed.any():
+        return 0.0
+    without = score_panel([done], pooled_log([done]), without_rule(scheme, years[0]), frozen.columns)
+    points = (frozen - without)[fixed].mean()
+    return float((points.iloc[-1] - points.iloc[0]) / frozen.loc[fixed, frozen.columns[0]].mean())
+
+# %% ../nbs/api/71_score_inflation.ipynb #c028
 def describe(scheme: Scheme, seed: int, n_customers: int, n_joining: int, joining: float, problem: Problem | None = None) -> dict[str, float]:
     """Return what becomes of a ladder.
 
@@ -179,22 +204,19 @@ def describe(scheme: Scheme, seed: int, n_customers: int, n_joining: int, joinin
     dict of str to float
         :func:`split_inflation`, :func:`moves`, ``drift``, ``foretells`` (acts frozen), :func:`acts_of` with and without responses (``off_``), ``years``: the part of `rule` that points for years make.
     """
-    on, off = (live(scheme, seed, n_customers, responding=responding, problem=problem) for responding in (True, False))
-    frozen, responding = score_panel(off, scheme, YEAR_ENDS), score_panel(on, scheme, YEAR_ENDS)
-    later = [live(scheme, replication_seed(seed, year), n_joining, year, problem=problem) for year in range(FIRST + 1, END.year)]
-    joined = pd.concat([score_panel(each, scheme, YEAR_ENDS) for each in later])
-    weight, years = joining * n_customers / n_joining, 0.0
-    tenure = [rule.name for rule in scheme.score.rules if rule.per == "year_since_first_order"]
-    if tenure:
-        fixed = (frozen.notna() & responding.notna()).all(axis=1)
-        points = (frozen - score_panel(off, without_rule(scheme, tenure[0]), YEAR_ENDS))[fixed].mean()
-        years = float((points.iloc[-1] - points.iloc[0]) / frozen.loc[fixed, YEAR_ENDS[0]].mean())
-    steps = steps_of(pd.concat([responding, joined]), scheme)
-    return {**split_inflation(frozen, responding, joined, weight), "years": years, **moves(steps.iloc[:n_customers]), "drift": drift(steps, np.r_[np.ones(n_customers), np.full(len(joined), weight)]),
-            "foretells": foretells(off, frozen), **acts_of(on), **{f"off_{name}": value for name, value in acts_of(off).items()}}
+    off, on = (live(scheme, seed, n_customers, responding=responding, problem=problem) for responding in (False, True))
+    worlds = [off, on, *(live(scheme, replication_seed(seed, year), n_joining, year, problem=problem) for year in range(FIRST + 1, END.year))]
+    log, n = pooled_log(worlds), n_customers
+    panel = score_panel(worlds, log, scheme, YEAR_ENDS)
+    frozen, responding, joined = panel.iloc[:n], panel.iloc[n: 2 * n].set_axis(panel.index[:n]), panel.iloc[2 * n:]
+    fixed = (frozen.notna() & responding.notna()).all(axis=1)
+    weight, steps = joining * n / n_joining, steps_of(panel.iloc[n:], scheme)
+    return {**split_inflation(frozen, responding, joined, weight), "years": years_part(off, scheme, frozen, fixed), **moves(steps.iloc[:n]),
+            "drift": drift(steps, np.r_[np.ones(n), np.full(len(joined), weight)]), "foretells": foretells(log, frozen),
+            **acts_of(on), **{f"off_{name}": value for name, value in acts_of(off).items()}}
 
-# %% ../nbs/api/71_score_inflation.ipynb #c029
-REPLICATIONS, SIZE, JOINING = 12, {"n_customers": 400, "n_joining": 80}, 0.2
+# %% ../nbs/api/71_score_inflation.ipynb #c031
+REPLICATIONS, SIZE, JOINING = 10, {"n_customers": 400, "n_joining": 60}, 0.2
 
 
 def world_rows() -> pd.DataFrame:
@@ -202,7 +224,7 @@ def world_rows() -> pd.DataFrame:
     variants = [(place, window) for place in range(len(LADDERS)) for window in range(len(WINDOWS))] + [(len(LADDERS), 0)]
     return pd.DataFrame([(place, window, replication) for replication in range(REPLICATIONS) for place, window in variants], columns=["ladder", "window", "replication"])
 
-# %% ../nbs/api/71_score_inflation.ipynb #c030
+# %% ../nbs/api/71_score_inflation.ipynb #c032
 def run_worlds(rows: pd.DataFrame) -> pd.DataFrame:
     """Return :func:`describe` of each row of :func:`world_rows`, after the row itself; :func:`acts_of` alone where there is no scheme."""
     found = []
@@ -214,16 +236,17 @@ def run_worlds(rows: pd.DataFrame) -> pd.DataFrame:
             found.append(describe(with_window(ladder(list(LADDERS)[int(row.ladder)]), WINDOWS[int(row.window)]), seed, **SIZE, joining=JOINING))
     return pd.concat([rows, pd.DataFrame(found, index=rows.index)], axis=1)
 
-# %% ../nbs/api/71_score_inflation.ipynb #c031
-def range_rows(draws: int = 48) -> pd.DataFrame:
+# %% ../nbs/api/71_score_inflation.ipynb #c033
+def range_rows(draws: int = 32) -> pd.DataFrame:
     """Return the design: a row a point and ladder; ``ladder``, ``joining`` (0 to .4 of the first customers a year), and the assumed numbers. The edges of `days` are put in order."""
     points = draw_points([ladder(name) for name in LADDERS], draws, seed=71)
     edges = [path for path in points if path.startswith("qq: tier.")]
-    points[edges] = np.sort(points[edges].to_numpy(), axis=1)
+    step = np.arange(len(edges))
+    points[edges] = np.maximum.accumulate(np.sort(points[edges].to_numpy(), axis=1) - step, axis=1) + step      # no two alike
     points = points.assign(joining=0.4 * qmc.LatinHypercube(1, seed=72).random(draws)[:, 0])
     return pd.concat([points.assign(ladder=place) for place in range(len(LADDERS))], ignore_index=True)
 
-# %% ../nbs/api/71_score_inflation.ipynb #c032
+# %% ../nbs/api/71_score_inflation.ipynb #c034
 KEPT = ("rule", "behaviour", "leavers", "joiners", "total", "years", "up", "down", "drift", "foretells", "orders", "active", "left", "fixed")
 
 
@@ -236,7 +259,7 @@ def run_ranges(rows: pd.DataFrame) -> pd.DataFrame:
         row = {}
         for window in WINDOWS:
             try:
-                told = describe(with_window(scheme, window), replication_seed(73, int(number)), 160, 30, joining, problem)
+                told = describe(with_window(scheme, window), replication_seed(73, int(number)), 160, 24, joining, problem)
             except SimulationError as error:
                 if TOO_MANY not in str(error):
                     raise
@@ -245,7 +268,7 @@ def run_ranges(rows: pd.DataFrame) -> pd.DataFrame:
         found.append(row)
     return pd.DataFrame(found, index=rows.index)
 
-# %% ../nbs/api/71_score_inflation.ipynb #c033
+# %% ../nbs/api/71_score_inflation.ipynb #c035
 def inflation_runs() -> dict[str, LongRun]:
     """Return the stored runs, ``worlds`` and ``ranges``."""
     schemes = {name: ladder(name) for name in LADDERS}
@@ -253,7 +276,65 @@ def inflation_runs() -> dict[str, LongRun]:
     return {"worlds": LongRun(name="score-inflation-worlds", inputs=inputs, rows=world_rows(), compute=run_worlds),
             "ranges": LongRun(name="score-inflation-ranges", inputs=inputs, rows=range_rows(), compute=run_ranges)}
 
-# %% ../nbs/api/71_score_inflation.ipynb #c034
+# %% ../nbs/api/71_score_inflation.ipynb #c036
 def long_runs() -> Iterator[LongRun]:
     """Yield the stored runs on score inflation."""
     yield from inflation_runs().values()
+
+# %% ../nbs/api/71_score_inflation.ipynb #c038
+def world_of(worlds: pd.DataFrame, name: str, window: str = "trailing") -> pd.DataFrame:
+    """Return the replications of a ladder (``"none"``: no scheme) and window, by replication."""
+    place = len(LADDERS) if name == "none" else list(LADDERS).index(name)
+    return worlds[(worlds["ladder"] == place) & (worlds["window"] == WINDOWS.index(window))].set_index("replication")
+
+# %% ../nbs/api/71_score_inflation.ipynb #c039
+def gain_of_decay(worlds: pd.DataFrame, name: str, measure: str, sign: int = 1) -> tuple[float, float, float]:
+    """Return what a measure is under the window less under the lifetime rule, times a sign, with its 95 % interval."""
+    return paired_difference(sign * world_of(worlds, name), sign * world_of(worlds, name, "lifetime"), measure)
+
+# %% ../nbs/api/71_score_inflation.ipynb #c040
+def ranges_of(ranges: pd.DataFrame, name: str) -> pd.DataFrame:
+    """Return the points of the design for a ladder at which at least ten customers make the fixed panel under both windows."""
+    return ranges[(ranges["ladder"] == list(LADDERS).index(name)) & (ranges[[f"{window} fixed" for window in WINDOWS]] >= 10).all(axis=1)]
+
+# %% ../nbs/api/71_score_inflation.ipynb #c041
+def written(bounds: Sequence[float], factor: float = 1, digits: int = 2) -> str:
+    """Return an effect with its interval in words."""
+    effect, low, high = (f"{factor * number:+.{digits}f}" for number in bounds)
+    return f"{effect} ({low} to {high})"
+
+# %% ../nbs/api/71_score_inflation.ipynb #c042
+def decay_claims(worlds: pd.DataFrame, ranges: pd.DataFrame) -> list[dict]:
+    """Return the claims on what decay does for activity, retention and repurchase (A9, A15)."""
+    rows, mine = [], ranges_of(ranges, "score")
+    for claim_id, words, measure, sign, unit in (("A9, A15", "A score that decays keeps customers active.", "active", 1, "share of customers"), ("A9", "A score that decays keeps customers.", "left", -1, "share of customers"),
+                                                 ("A9", "A score that decays makes customers buy again.", "orders", 1, "orders in eight years")):
+        bounds = gain_of_decay(worlds, "score", measure, sign)
+        others = ", ".join(f"{name} {written(gain_of_decay(worlds, name, measure, sign), digits=3 if sign < 0 or measure == 'active' else 2)}" for name in ("metals", "days"))
+        test = {"active": "active in 90 days", "left": "share that stays", "orders": "orders"}[measure] + ", JD's score with its window less the same for ever, same customers"
+        rows.append(claim(claim_id, words, test, bounds, unit, f"exactly 0 with the responses to the ladder off; on the other ladders {others}; defence of a step before it is lost is not modelled",
+                          share_above(sign * (mine[f"trailing {measure}"] - mine[f"lifetime {measure}"])), carried=bounds[1] > 0))
+    return rows
+
+# %% ../nbs/api/71_score_inflation.ipynb #c043
+def rule_claims(worlds: pd.DataFrame, ranges: pd.DataFrame) -> list[dict]:
+    """Return the claims on inflation (A15) and on levels that only rise (A4)."""
+    mine, jd = ranges_of(ranges, "score"), world_of(worlds, "score")
+    kept, years = (tuple(student_bounds(jd[[name]])) for name in ("rule", "years"))
+    rows = [claim("A15", "Dynamic adjustment prevents score inflation.", "inflation of the same people by the same acts over five years, for ever less with the window; JD's score", paired_difference(world_of(worlds, "score", "lifetime"), jd, "rule"),
+                  "of the first mean", "a sum that never falls grows with time, whatever the acts; so for every ladder", share_above(mine["lifetime rule"] - mine["trailing rule"])),
+            claim("A15, X9", "So JD's score has no inflation.", "inflation of the same people by the same acts over five years; JD's score as printed", kept, "of the first mean",
+                  f"20 a year since the first order (D9) have no window: they alone make {written(years, 100, 1)} percent; share: of the ranges with 2 percent or less", float((mine["trailing rule"] <= 0.02).mean()),
+                  verdict="does not hold" if kept[1] > 0 else "holds" if kept[2] < 0.02 else "holds under")]
+    for words, measure, sign, unit in (("A level that only rises raises activity.", "active", 1, "share of customers"), ("A level that only rises makes customers buy more.", "orders", 1, "orders in eight years"),
+                                       ("A level that only rises keeps customers.", "left", -1, "share of customers")):
+        bounds = paired_difference(sign * world_of(worlds, "days", "lifetime"), sign * world_of(worlds, "none"), measure)
+        rows.append(claim("A4", words, f"{measure}, QQ's levels less no scheme, same customers", bounds, unit, "effort below the next level, joy at a new one and messages by score, all assumed in form; each level is won once, so their pull thins out", carried=bounds[1] > 0))
+    return rows
+
+# %% ../nbs/api/71_score_inflation.ipynb #c044
+def claims() -> pd.DataFrame:
+    """Return the claims on decay, inflation and rising levels: ``claim_id, claim, test, effect, lo, hi, unit, share, verdict, because``."""
+    runs = inflation_runs()
+    worlds, ranges = runs["worlds"].load(), runs["ranges"].rows.join(runs["ranges"].load())
+    return pd.DataFrame(decay_claims(worlds, ranges) + rule_claims(worlds, ranges))
