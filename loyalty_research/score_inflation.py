@@ -47,7 +47,7 @@ FIRST, END = 2009, pd.Timestamp("2017-01-02")                # metals end in Sep
 RESPONSES = ("tier", "status", "gaming", "push")
 
 
-def live(scheme: Scheme, seed: int, n_customers: int, year: int = FIRST, *, responding: bool = True, problem: Problem | None = None) -> Simulation:
+def live(scheme: Scheme, seed: int, n_customers: int, year: int = FIRST, *, off: Sequence[str] = (), problem: Problem | None = None) -> Simulation:
     """Return the lives of customers from 1 January of a year to the first days of 2017.
 
     Parameters
@@ -56,15 +56,15 @@ def live(scheme: Scheme, seed: int, n_customers: int, year: int = FIRST, *, resp
     seed, n_customers : int
     year : int
         In which they enter, 2009 to 2016.
-    responding : bool
-        Whether the mechanisms of `RESPONSES` are on.
+    off : sequence of str
+        Mechanisms that are off, such as `RESPONSES`.
     problem : Problem, optional
         Gives population and behaviour; default: as declared.
     """
     start, first = pd.Timestamp(year, 1, 1), next(iter(problem.settings.values())) if problem else None
     behaviour = first.behaviour if first else Behaviour()
     return simulate(scheme, n_customers, -(-(END - start).days // 7), warmup=0, runoff=False, start=start, seed=seed, threads=1, progress=False,
-                    population=first.population if first else None, behaviour=behaviour if responding else behaviour.without(*RESPONSES))
+                    population=first.population if first else None, behaviour=behaviour.without(*off))
 
 # %% ../nbs/api/71_score_inflation.ipynb #c011
 def pooled_log(worlds: Sequence[Simulation]) -> pd.DataFrame:
@@ -204,7 +204,7 @@ def describe(scheme: Scheme, seed: int, n_customers: int, n_joining: int, joinin
     dict of str to float
         :func:`split_inflation`, :func:`moves`, ``drift``, ``foretells`` (acts frozen), :func:`acts_of` with and without responses (``off_``), ``years``: the part of `rule` that points for years make.
     """
-    off, on = (live(scheme, seed, n_customers, responding=responding, problem=problem) for responding in (False, True))
+    off, on = (live(scheme, seed, n_customers, off=silent, problem=problem) for silent in (RESPONSES, ()))
     worlds = [off, on, *(live(scheme, replication_seed(seed, year), n_joining, year, problem=problem) for year in range(FIRST + 1, END.year))]
     log, n = pooled_log(worlds), n_customers
     panel = score_panel(worlds, log, scheme, YEAR_ENDS)

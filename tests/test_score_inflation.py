@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 import loyalty_research as lr
-from loyalty_research.score_inflation import (LADDERS, WINDOWS, claims, decay_claims, describe, drift, inflation, inflation_runs, ladder, live, moves, pooled_log, range_rows,
+from loyalty_research.score_inflation import (LADDERS, RESPONSES, WINDOWS, claims, decay_claims, describe, drift, inflation, inflation_runs, ladder, live, moves, pooled_log, range_rows,
                                               score_panel, split_inflation, steps_of, with_window)
 
 DAYS = pd.to_datetime(["2011-12-31", "2016-12-31"])
@@ -27,7 +27,7 @@ def test_an_unknown_ladder_is_refused():
 
 
 def test_frozen_acts_do_not_hang_on_the_rule_and_responding_ones_do():
-    logs = {(window, responding): live(with_window(ladder("metals"), window), 5, 80, 2014, responding=responding).events() for window in WINDOWS for responding in (False, True)}
+    logs = {(window, responding): live(with_window(ladder("metals"), window), 5, 80, 2014, off=() if responding else RESPONSES).events() for window in WINDOWS for responding in (False, True)}
     assert logs["trailing", False].equals(logs["lifetime", False]) and not logs["trailing", True].equals(logs["lifetime", True])
 
 
