@@ -14,11 +14,11 @@ import numpy as np
 import pandas as pd
 from scipy.stats import qmc, spearmanr
 
-from .behaviour import Behaviour
+from .behaviour import MECHANISMS, Behaviour
 from .comparison import replication_seed, student_bounds
 from .events import LoyaltyError, SimulationError
 from .replay import score
-from .scheme_parts import at_point, claim, draw_points, keep_parts, paired_difference, share_above, without_rule
+from .scheme_parts import at_point, claim, draw_points, keep_parts, paired_difference, rank_correlations, share_above, without_rule
 from .schemes import Scheme, load_scheme
 from .sensitivity import TOO_MANY, Problem, pose
 from .simulation import Simulation, simulate
@@ -312,8 +312,10 @@ def decay_claims(worlds: pd.DataFrame, ranges: pd.DataFrame) -> list[dict]:
         bounds = gain_of_decay(worlds, "score", measure, sign)
         others = ", ".join(f"{name} {written(gain_of_decay(worlds, name, measure, sign), digits=3 if sign < 0 or measure == 'active' else 2)}" for name in ("metals", "days"))
         test = {"active": "active in 90 days", "left": "share that stays", "orders": "orders"}[measure] + ", JD's score with its window less the same for ever, same customers"
-        rows.append(claim(claim_id, words, test, bounds, unit, f"exactly 0 with the responses to the ladder off; on the other ladders {others}; defence of a step before it is lost is not modelled",
-                          share_above(sign * (mine[f"trailing {measure}"] - mine[f"lifetime {measure}"])), carried=bounds[1] > 0))
+        gaps = sign * (mine[f"trailing {measure}"] - mine[f"lifetime {measure}"])
+        first = rank_correlations(mine[[name for name in mine if name.startswith(("population.", "jd: ")) or name.split(".")[0] in MECHANISMS]], gaps, most=1)
+        rows.append(claim(claim_id, words, test, bounds, unit, f"exactly 0 with the responses to the ladder off; on the other ladders {others}; over the ranges it goes most with {first.index[0]} "
+                          f"(rank correlation {first['value'].iloc[0]:+.2f}; chance reaches {first['chance'].iloc[0]:.2f}); effort to keep a step is not modelled", share_above(gaps), carried=bounds[1] > 0))
     return rows
 
 # %% ../nbs/api/71_score_inflation.ipynb #c043
@@ -337,4 +339,4 @@ def claims() -> pd.DataFrame:
     """Return the claims on decay, inflation and rising levels: ``claim_id, claim, test, effect, lo, hi, unit, share, verdict, because``."""
     runs = inflation_runs()
     worlds, ranges = runs["worlds"].load(), runs["ranges"].rows.join(runs["ranges"].load())
-    return pd.DataFrame(decay_claims(worlds, ranges) + rule_claims(worlds, ranges))
+    return pd.DataFrame(decay_claims(worlds, ranges) + rule_claims(worlds, ranges)).round({"effect": 9, "lo": 9, "hi": 9})
