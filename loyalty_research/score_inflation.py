@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import qmc, spearmanr
 
-from .behaviour import MECHANISMS, Behaviour
+from .behaviour import Behaviour
 from .comparison import replication_seed, student_bounds
 from .events import LoyaltyError, SimulationError
 from .replay import score
@@ -306,16 +306,17 @@ def written(bounds: Sequence[float], factor: float = 1, digits: int = 2) -> str:
 # %% ../nbs/api/71_score_inflation.ipynb #c042
 def decay_claims(worlds: pd.DataFrame, ranges: pd.DataFrame) -> list[dict]:
     """Return the claims on what decay does for activity, retention and repurchase (A9, A15)."""
-    rows, mine = [], ranges_of(ranges, "score")
+    rows, mine = [], ranges[ranges["ladder"] == 0]
     for claim_id, words, measure, sign, unit in (("A9, A15", "A score that decays keeps customers active.", "active", 1, "share of customers"), ("A9", "A score that decays keeps customers.", "left", -1, "share of customers"),
                                                  ("A9", "A score that decays makes customers buy again.", "orders", 1, "orders in eight years")):
         bounds = gain_of_decay(worlds, "score", measure, sign)
         others = ", ".join(f"{name} {written(gain_of_decay(worlds, name, measure, sign), digits=3 if sign < 0 or measure == 'active' else 2)}" for name in ("metals", "days"))
         test = {"active": "active in 90 days", "left": "share that stays", "orders": "orders"}[measure] + ", JD's score with its window less the same for ever, same customers"
         gaps = sign * (mine[f"trailing {measure}"] - mine[f"lifetime {measure}"])
-        first = rank_correlations(mine[[name for name in mine if name.startswith(("population.", "jd: ")) or name.split(".")[0] in MECHANISMS]], gaps, most=1)
-        rows.append(claim(claim_id, words, test, bounds, unit, f"exactly 0 with the responses to the ladder off; on the other ladders {others}; over the ranges it goes most with {first.index[0]} "
-                          f"(rank correlation {first['value'].iloc[0]:+.2f}; chance reaches {first['chance'].iloc[0]:.2f}); effort to keep a step is not modelled", share_above(gaps), carried=bounds[1] > 0))
+        first = rank_correlations(mine[[name for name in mine if name.split(".")[0] in RESPONSES]], gaps, most=1).iloc[0]
+        goes = f"goes most with {first.name} (rank correlation {first['value']:+.2f})" if abs(first["value"]) > first["chance"] else "no number of the responses stands out"
+        rows.append(claim(claim_id, words, test, bounds, unit, f"exactly 0 with the responses to the ladder off; on the other ladders {others}; over the ranges {goes}; effort to keep a step is not modelled",
+                          share_above(gaps), carried=bounds[1] > 0))
     return rows
 
 # %% ../nbs/api/71_score_inflation.ipynb #c043
