@@ -154,7 +154,7 @@ def account_by_hand(scheme: Scheme, since, until, **tables: list[dict]) -> Accou
         values = [[pd.Timestamp(row.get(field.name)) if pa.types.is_timestamp(field.type) else row.get(field.name) for row in rows] for field in blank.schema]
         arrays = [pa.array(column, field.type, from_pandas=True) for column, field in zip(values, blank.schema, strict=True)]
         frames[name] = to_frame(pa.table(arrays, names=blank.schema.names))
-    del frames["customers"]
+    del frames["customers"], frames["orders"]
     nobody = pd.DataFrame(columns=["customer_id", "settled_on", "holds"])
     return Account(scheme=scheme, customer=7, since=pd.Timestamp(since), until=pd.Timestamp(until), seats=nobody, members=pd.Series(dtype=np.int64), **frames)
 
@@ -202,25 +202,26 @@ def paid_terms(acts: pd.DataFrame, months: int) -> pd.DataFrame:
     Parameters
     ----------
     acts : DataFrame
-        ``time`` and ``act`` (`joined renewed cancelled`).
+        ``time`` and ``act`` (`joined renewed cancelled`); with acts of several customers also ``customer_id``, and one customer after another.
     months : int
         Length of a term, at least 1.
 
     Returns
     -------
     DataFrame
-        ``time`` of each joining and renewal, and ``paid_to``, the last day paid for once it is made.
+        ``time`` of each joining and renewal, and ``paid_to``, the last day paid for once it is made; ``customer_id`` where it was given.
     """
-    rows: list[tuple] = []
-    paid_to = None
-    for act in acts[acts["act"] != "cancelled"].itertuples():
-        day = act.time.to_datetime64().astype("datetime64[D]")
-        first = paid_to + 1 if act.act == "renewed" and paid_to is not None and paid_to >= day else day
+    paying = acts[acts["act"] != "cancelled"].reset_index(drop=True)
+    customers = paying["customer_id"] if "customer_id" in paying else [0] * len(paying)
+    days, ends, holder, paid_to = paying["time"].to_numpy("datetime64[D]"), [], None, None
+    for customer, day, act in zip(customers, days, paying["act"], strict=True):
+        paid_to, holder = paid_to if customer == holder else None, customer
+        first = paid_to + 1 if act == "renewed" and paid_to is not None and paid_to >= day else day
         end = add_months([first], months)[0] - 1
         paid_to = end if paid_to is None else max(paid_to, end)
-        rows.append((act.time, paid_to))
-    terms = pd.DataFrame(rows, columns=["time", "paid_to"])
-    return terms.astype({"time": "datetime64[us]", "paid_to": "datetime64[us]"})
+        ends.append(paid_to)
+    terms = paying[[name for name in ("customer_id", "time") if name in paying]]
+    return terms.assign(paid_to=np.array(ends, "datetime64[D]")).astype({"time": "datetime64[us]", "paid_to": "datetime64[us]"})
 
 # %% ../nbs/api/16_accounts.ipynb #months-of
 def months_of(plan: Plan) -> int:

@@ -69,6 +69,7 @@ def write_act(diary, note):
     row.virtual = note.virtual
     row.currency = note.currency
     row.points = note.points
+    row.attended = diary.attended
 
 # %% ../nbs/api/36_acts.ipynb #c015
 @compiled
@@ -186,10 +187,10 @@ def pick_goods(person, n):
 
 # %% ../nbs/api/36_acts.ipynb #c024
 @compiled
-def most_in_points(customer, rules, day, fen, order):
+def most_in_points(customer, rules, day, fen, order, shop_rule):
     """Return the most points that an order takes, of which currency, and in which steps; the first currency that takes any counts."""
     for currency in range(rules.n_currencies):
-        ask = Event(REDEEM, day, fen, 1 << 60, order, NULL, NULL, NULL, 0, 0, currency, -1, -1)
+        ask = Event(REDEEM, day, fen, 1 << 60, order, NULL, NULL, NULL, 0, 0, currency, -1, shop_rule)
         most, _ = most_on_order(customer, rules, ask, 0)
         if most > 0:
             return most, currency, rules.currency[currency].multiple
@@ -197,12 +198,12 @@ def most_in_points(customer, rules, day, fen, order):
 
 # %% ../nbs/api/36_acts.ipynb #c025
 @compiled
-def greedy_points(customer, rules, world, note):
-    """Return the points that a note asks for, and of which currency, if the customer redeems at every chance: all that an order takes, all whole pieces at a visit."""
-    if note.kind == ORDER:
-        most, currency, _ = most_in_points(customer, rules, note.time // DAY_US, note.full_fen, note.order)
+def greedy_points(customer, rules, world, kind, day, full_fen, order, shop_rule):
+    """Return the points, and of which currency, that a customer redeems at an act who redeems at every chance: all that an order takes, all whole pieces at a visit."""
+    if kind == ORDER:
+        most, currency, _ = most_in_points(customer, rules, day, full_fen, order, shop_rule)
         return most, currency
-    for currency in range(rules.n_currencies if note.kind == LOGIN else 0):
+    for currency in range(rules.n_currencies if kind == LOGIN else 0):
         outlet = world.outlet[currency]
         points = most_at_outlet(customer, rules, currency, outlet) if outlet >= 0 else 0
         if points > 0:
@@ -251,7 +252,7 @@ def do_greedily(twin, rules, out, world, diary):
         if note.kind == REDEEM or note.kind == EXCHANGE:
             continue
         tick(twin, rules, out, note.time // DAY_US)
-        points, currency = greedy_points(twin, rules, world, note)
+        points, currency = greedy_points(twin, rules, world, note.kind, note.time // DAY_US, note.full_fen, note.order, -1)
         if points > 0:
             do_one(twin, rules, out, world, note, REDEEM if note.kind == ORDER else EXCHANGE, note.full_fen, points, currency, world.outlet[currency])
         fen = note.full_fen - worth_in_fen(world, currency, points) if note.kind == ORDER else note.amount_fen
@@ -262,7 +263,7 @@ def do_greedily(twin, rules, out, world, diary):
 def pay_in_points(customer, rules, person, mind, b, world, diary, tally, week, now, fen):
     """Let a customer choose how much of an order is paid in points; return what is left to pay, in fen."""
     order = mind.n_orders + 1
-    most, currency, steps = most_in_points(customer, rules, now // DAY_US, fen, order)
+    most, currency, steps = most_in_points(customer, rules, now // DAY_US, fen, order, -1)
     if most == 0:
         return fen
     mind.n_tempted += 1

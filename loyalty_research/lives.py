@@ -253,6 +253,7 @@ def live_week(customers, twins, rules, out, twin_out, copies, people, minds, me,
         add_counts(life, tally[COUNTS][week], -1)
     if mind.alive:
         begin_week(customer, rules, people[me], mind, b, world, seasons[week], diary, tally, week)
+    diary.attended = mind.attends
     pass_week(customers, twins, rules, out, twin_out, people, minds, me, b, world, seasons, diary, tally, week)
     close_week(customer, rules, out, mind, world, diary, tally, week)
     if week >= measured:

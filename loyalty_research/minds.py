@@ -6,8 +6,8 @@ __all__ = ['GAPS', 'BASKETS', 'GOODS', 'SHOPS_LUCK', 'CHANNELS_LUCK', 'KINDS', '
            'uniform', 'exponential', 'normal', 'logistic', 'belief', 'stake_of', 'progress_to', 'goal_gradient',
            'basket_of', 'place_between', 'look_ahead', 'pull_of_reward', 'gap_to_tier', 'days_to_settlement',
            'pull_of_tier', 'closeness', 'use_of_plan', 'own_share', 'order_rate', 'leave_rate', 'visit_rate',
-           'notice_tier', 'fade', 'get_push', 'soonest_end', 'hurries', 'attend', 'utility', 'choose_points',
-           'feel_redeemed', 'holds_benefit', 'plan_worth', 'net_benefit', 'joins', 'renews']
+           'notice_tier', 'fade', 'get_push', 'soonest_end', 'hurries', 'attend', 'utility', 'nth_option',
+           'choose_points', 'feel_redeemed', 'holds_benefit', 'plan_worth', 'net_benefit', 'joins', 'renews']
 
 # %% ../nbs/api/34_minds.ipynb #c002
 from math import exp, log, sqrt
@@ -329,6 +329,12 @@ def utility(p, r, earned, cost, b):
         return b.redemption_earned * earned * p + paid
     return b.redemption_earned * earned * (p - r) + paid - b.redemption_mental * r**0.88 - cost
 
+# %% ../nbs/api/34_minds.ipynb #nth-option
+@compiled
+def nth_option(option, options, steps):
+    """Return how many steps the n-th of some amounts takes, which are spread evenly over all steps: the amounts between which a customer chooses."""
+    return option * steps // options
+
 # %% ../nbs/api/34_minds.ipynb #c064
 @compiled
 def choose_points(customer, person, mind, b, rules, p, most, step, worth, earned):
@@ -343,12 +349,12 @@ def choose_points(customer, person, mind, b, rules, p, most, step, worth, earned
     none = utility(p, 0.0, earned, cost, b)
     total = 1.0
     for option in range(1, options + 1):
-        total += exp(min((utility(p, option * steps // options * step * worth, earned, cost, b) - none) / b.redemption_scale, 500.0))
+        total += exp(min((utility(p, nth_option(option, options, steps) * step * worth, earned, cost, b) - none) / b.redemption_scale, 500.0))
     mark = uniform(person.key, CHOICES, mind.n_orders) * total - 1
     for option in range(1, options + 1):
         if mark <= 0:
             break
-        points = option * steps // options * step
+        points = nth_option(option, options, steps) * step
         mark -= exp(min((utility(p, points * worth, earned, cost, b) - none) / b.redemption_scale, 500.0))
         if mark <= 0:
             return points

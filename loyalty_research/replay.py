@@ -219,7 +219,7 @@ class Replay:
         The instant up to which time ran.
     ledger : Ledger
     rows : dict of str to Rows
-        The parts of scores, tiers, fees and plans, and the customers; use the attributes below.
+        The parts of scores, tiers, fees and plans, the customers, and the instants of their orders; use the attributes below.
     orphans : int
         Returns left out because the log does not hold their order (``on_orphan="drop"``).
     held : Held or None

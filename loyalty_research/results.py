@@ -3,9 +3,9 @@
 # %% auto #0
 __all__ = ['HIDDEN', 'PLAN_ACTS', 'NULLABLE_IDS', 'LOT_KEYS', 'ENTRY_COLUMNS', 'DECLINED_COLUMNS', 'FLOWS', 'STOCKS', 'closed',
            'as_dates', 'as_times', 'as_ids', 'event_ids', 'kinds_of', 'entries_table', 'declined_table', 'scores_table',
-           'tiers_table', 'fees_table', 'tables_of', 'empty_part', 'customers_table', 'plans_table', 'acts_of',
-           'to_frame', 'Folder', 'Rows', 'instant', 'sum_lots', 'rows_of', 'Ledger', 'as_period', 'count_flows',
-           'stack_flows']
+           'tiers_table', 'fees_table', 'tables_of', 'empty_part', 'customers_table', 'orders_table', 'plans_table',
+           'acts_of', 'to_frame', 'Folder', 'Rows', 'instant', 'sum_lots', 'rows_of', 'Ledger', 'as_period',
+           'count_flows', 'stack_flows']
 
 # %% ../nbs/api/15_results.ipynb #c002
 import shutil
@@ -148,6 +148,15 @@ def customers_table(part: Part, until: int, since: np.ndarray) -> pa.Table:
     since[acted] = np.minimum(since[acted], part.time[part.starts[:-1][acted]])
     return pa.table({"customer_id": part.customers, "since": as_times(since)}).filter(pa.array(since <= until))
 
+# %% ../nbs/api/15_results.ipynb #orders-table
+def orders_table(part: Part, until: int) -> pa.Table:
+    """Return the instants up to an instant at which each customer ordered."""
+    rows = np.flatnonzero((part.kind == EVENT_KINDS.index("order")) & (part.time <= until))
+    customer, time = np.searchsorted(part.starts, rows, side="right") - 1, part.time[rows]
+    new = np.ones(len(rows), np.bool_)
+    new[1:] = (np.diff(customer) != 0) | (np.diff(time) != 0)
+    return pa.table({"customer_id": part.customers.take(pa.array(customer[new])), "time": as_times(time[new])})
+
 # %% ../nbs/api/15_results.ipynb #plans-table
 PLAN_ACTS = ("joined", "renewed", "cancelled")
 
@@ -169,7 +178,8 @@ def plans_table(part: Part, scheme: Scheme, until: int) -> pa.Table:
 # %% ../nbs/api/15_results.ipynb #acts-tables
 def acts_of(part: Part, scheme: Scheme, until: int, since: np.ndarray | None = None) -> dict[str, pa.Table]:
     """Return what is kept of a part beside the rows of the machine; `since` says from when on a customer is known ahead of any event, else the end of time."""
-    return {"customers": customers_table(part, until, np.full(len(part.customers), np.iinfo(np.int64).max) if since is None else since), "plans": plans_table(part, scheme, until)}
+    since = np.full(len(part.customers), np.iinfo(np.int64).max) if since is None else since
+    return {"customers": customers_table(part, until, since), "orders": orders_table(part, until), "plans": plans_table(part, scheme, until)}
 
 # %% ../nbs/api/15_results.ipynb #c017
 NULLABLE_IDS = ("lot_id", "order_id", "event_id")

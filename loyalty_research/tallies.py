@@ -19,13 +19,13 @@ from .world import BENEFITS, WORLD
 # %% ../nbs/api/35_tallies.ipynb #diary-layout
 ACT_ROW = np.dtype([
     ("time", "i8"), ("customer", "i8"), ("kind", "i4"), ("amount_fen", "i8"), ("order", "i8"), ("item", "i4"), ("category", "i4"), ("shop", "i4"),
-    ("channel", "i4"), ("virtual", "i4"), ("currency", "i4"), ("points", "i8")], align=True)
+    ("channel", "i4"), ("virtual", "i4"), ("currency", "i4"), ("points", "i8"), ("attended", "i4")], align=True)
 INTENT = np.dtype([
     ("time", "i8"), ("kind", "i4"), ("amount_fen", "i8"), ("full_fen", "i8"), ("points", "i8"), ("order", "i8"), ("category", "i8"), ("shop", "i8"),
     ("virtual", "i4"), ("currency", "i4"), ("outlet", "i4"), ("item", "i4"), ("channel", "i4")], align=True)
 SCORE_NOTE = np.dtype([("customer", "i8"), ("day", "i4"), ("score", "i8")], align=True)
 ACT_ROWS = SCORE_NOTES = 1 << 18
-DIARY = np.dtype([("n", "i8"), ("wanted", "i4"), ("full", "i4"), ("customer", "i8"), ("n_intents", "i4"), ("intent", INTENT, (16,)), ("n_scores", "i8"),
+DIARY = np.dtype([("n", "i8"), ("wanted", "i4"), ("full", "i4"), ("customer", "i8"), ("attended", "i4"), ("n_intents", "i4"), ("intent", INTENT, (16,)), ("n_scores", "i8"),
                   ("act", ACT_ROW, (ACT_ROWS,)), ("score", SCORE_NOTE, (SCORE_NOTES,))], align=True)
 
 # %% ../nbs/api/35_tallies.ipynb #c030

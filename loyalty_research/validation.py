@@ -3,7 +3,7 @@
 # %% auto #0
 __all__ = ['MODEL', 'STILL', 'ALIKE', 'RANDOM', 'REPLICATIONS', 'RANDOM_CUSTOMERS', 'plan_hash', 'draw_parameters', 'play_as',
            'run_of', 'null_check_again', 'long_runs', 'found_values', 'mean_of', 'band_of', 'meets', 'meets_once',
-           'validation_table', 'groups_of', 'exact_interval', 'joint', 'score']
+           'groups_of', 'validation_table', 'exact_interval', 'joint', 'score']
 
 # %% ../nbs/api/56_validation.ipynb #c002
 import hashlib
@@ -115,6 +115,16 @@ def meets_once(row: pd.Series, value: float) -> bool:
     low, high = band_of(row, 0.0)
     return bool(low < value < high)
 
+# %% ../nbs/api/56_validation.ipynb #c023
+def groups_of(plan: pd.DataFrame) -> pd.Series:
+    """Return for each row of the plan the group in which it is counted."""
+    apart = plan["fact_id"].str[:4].map(load_table("facts").set_index("id")["note"].fillna("").str.contains("counted apart")) | (plan["used_for"] == "apart")
+    held = plan["used_for"].isin(["holdout", "apart"])
+    number, assumed = plan["role"] == "finding_number", plan["interval"].fillna("").str.contains("assumed|drafts")
+    names = np.select([held & apart, held & number & assumed, held & number, held, plan["used_for"] == "fit"],
+                      ["shares a paper with a fit: apart", "numbers held out, assumed interval", "numbers held out, published interval", "signs held out", "fitted"], "checks")
+    return pd.Series(names, plan.index)
+
 # %% ../nbs/api/56_validation.ipynb #c021
 def validation_table() -> pd.DataFrame:
     """Return what became of each row of the validation plan.
@@ -123,7 +133,7 @@ def validation_table() -> pd.DataFrame:
     -------
     DataFrame
         ``fact_id, cluster, role, used_for, published, lo, hi`` (the band; of a sign what lies beyond 0), ``simulated`` (mean over 200 replications), ``sim_lo, sim_hi`` (where 95 %
-        of them lie), ``severity`` (share of the draws of random parameters that meet the row; 0.5 or less is severe), ``verdict``: met, missed or not_tried.
+        of them lie), ``severity`` (share of the draws of random parameters that meet the row; 0.5 or less is severe; missing for checks, which are not counted), ``verdict``: met, missed or not_tried.
 
     Raises
     ------
@@ -131,7 +141,9 @@ def validation_table() -> pd.DataFrame:
         If the stored replications are those of other parameters.
     """
     found, rows = found_values(), []
-    for _, row in load_table("validation_plan").iterrows():
+    plan = load_table("validation_plan")
+    counted = groups_of(plan) != "checks"
+    for place, row in plan.iterrows():
         judged = {"fact_id": row["fact_id"], "cluster": row["cluster"], "role": row["role"], "used_for": row["used_for"], "published": row["published"]}
         if row["fact_id"] not in found:
             rows.append(judged | {"verdict": "not_tried"})
@@ -142,19 +154,9 @@ def validation_table() -> pd.DataFrame:
         draws = found.loc[RANDOM, row["fact_id"]]
         spread = values.quantile([0.025, 0.975]).tolist()
         rows.append(judged | {"lo": low, "hi": high, "simulated": mean, "sim_lo": spread[0], "sim_hi": spread[1],
-                              "severity": float(np.mean([meets_once(row, value) for value in draws])), "verdict": "met" if meets(row, values) else "missed"})
+                              "severity": float(np.mean([meets_once(row, value) for value in draws])) if counted[place] else np.nan, "verdict": "met" if meets(row, values) else "missed"})
     names = ["fact_id", "cluster", "role", "used_for", "published", "lo", "hi", "simulated", "sim_lo", "sim_hi", "severity", "verdict"]
     return pd.DataFrame(rows, columns=names)
-
-# %% ../nbs/api/56_validation.ipynb #c023
-def groups_of(plan: pd.DataFrame) -> pd.Series:
-    """Return for each row of the plan the group in which it is counted."""
-    apart = plan["fact_id"].str[:4].map(load_table("facts").set_index("id")["note"].fillna("").str.contains("counted apart")) | (plan["used_for"] == "apart")
-    held = plan["used_for"].isin(["holdout", "apart"])
-    number, assumed = plan["role"] == "finding_number", plan["interval"].fillna("").str.contains("assumed|drafts")
-    names = np.select([held & apart, held & number & assumed, held & number, held, plan["used_for"] == "fit"],
-                      ["shares a paper with a fit: apart", "numbers held out, assumed interval", "numbers held out, published interval", "signs held out", "fitted"], "checks")
-    return pd.Series(names, plan.index)
 
 # %% ../nbs/api/56_validation.ipynb #c024
 def exact_interval(met: int, of: int) -> tuple[float, float]:
@@ -170,7 +172,7 @@ def joint(plan: pd.DataFrame, met: pd.DataFrame) -> pd.DataFrame:
 
 # %% ../nbs/api/56_validation.ipynb #c027
 def score() -> pd.DataFrame:
-    """Return how many severe findings are met, by group.
+    """Return how many severe findings are met, by group; checks are not counted.
 
     Returns
     -------
@@ -180,7 +182,7 @@ def score() -> pd.DataFrame:
     """
     found = found_values()
     plan = load_table("validation_plan")
-    plan = plan[plan["fact_id"].isin(found.columns)]
+    plan = plan[plan["fact_id"].isin(found.columns) & (groups_of(plan) != "checks")]
     each = [row for _, row in plan.iterrows()]
     draws = pd.DataFrame({row["fact_id"]: [meets_once(row, value) for value in found.loc[RANDOM, row["fact_id"]]] for row in each}).T.reset_index(drop=True)
     judged = pd.DataFrame({who: [meets(row, found.loc[who, row["fact_id"]]) for row in each] for who in (MODEL, STILL, ALIKE)})

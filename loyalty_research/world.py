@@ -141,7 +141,8 @@ def set_currency_seen(world, number: int, currency, behaviour: Behaviour) -> Non
     world["value"][number], world["cost"][number] = float(currency.value_cny.exact), float(currency.cost.exact)
     worth = 1 if behaviour.cash is None or currency.kind == "cash" else behaviour.cash.discount.value
     world["worth"][number] = worth * world["value"][number]
-    world["target"][number], world["outlet"][number] = reward_of(currency)
+    reward, world["outlet"][number] = reward_of(currency)
+    world["target"][number] = reward if any("order" in rule.on for rule in currency.earn) else 0
 
 # %% ../nbs/api/33_world.ipynb #compile-world
 def compile_world(scheme: Scheme, behaviour: Behaviour, days: tuple[int, int, int, int]) -> np.ndarray:

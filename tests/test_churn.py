@@ -1,4 +1,4 @@
-"""Churn models: what is refused and in which words, boundaries, units, counting, curves; no published numbers here."""
+"""Churn models: what is refused and in which words, boundaries, units, counting; no published numbers here."""
 from __future__ import annotations
 
 import doctest
@@ -12,10 +12,11 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy import stats
 
 import loyalty_research as lr
 from loyalty_research import churn
+
+from .estimates import make_orders, refused
 
 NAN = float("nan")
 BUYERS = {"fit_bg_nbd": churn.BgNbd, "fit_mbg_nbd": churn.MbgNbd, "fit_pareto_nbd": churn.ParetoNbd}
@@ -42,16 +43,6 @@ def customers() -> pd.DataFrame:
 
 def columns(frame: pd.DataFrame) -> tuple[pd.Series, pd.Series, pd.Series]:
     return frame["frequency"], frame["recency"], frame["T"]
-
-
-def refused(call, *parts: str) -> str:
-    with pytest.raises(churn.EstimationError) as error:
-        call()
-    message = str(error.value)
-    for part in parts:
-        assert part in message, message
-    assert message.endswith(".") and "; " in message and "\n" not in message
-    return message
 
 
 # ---------------------------------------------------------------------------------------------- what is refused
@@ -405,87 +396,7 @@ def test_loglik_of_sbg_by_hand():
     assert churn._contract_loglik(np.array([3.0, 2.0, 1.0]), np.ones(2))[0] == pytest.approx(np.log(1 / 36))
 
 
-# ---------------------------------------------------------------------------------------------- survival
-
-
-def test_bands_end_at_the_last_time_they_are_defined():
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        curve = lr.kaplan_meier([1, 2, 3, 3, 4], [0, 1, 1, 0, 1])
-    assert curve.bands == (2.0, 3.0) and curve.note == "95 % bands from 2 to 3; nobody is left at 4"
-    assert curve.table["low"].notna().tolist() == [False, True, True, False]
-    assert curve.table[["at_risk", "ended"]].to_numpy().tolist() == [[5, 0], [4, 1], [3, 1], [1, 1]]
-    assert curve.predict([0, 0.5, 2, 3.5, 4]).tolist() == pytest.approx([1, 1, 0.75, 0.5, 0])
-    assert np.isnan(curve.predict(4.1).iloc[0]), "nobody was watched so long"
-
-
-def test_bands_where_the_last_time_is_censored_run_to_it():
-    curve = lr.kaplan_meier([1, 2, 3], [1, 1, 0])
-    assert curve.bands == (1.0, 3.0) and "nobody" not in curve.note
-
-
-def test_no_end_seen_means_no_bands():
-    curve = lr.kaplan_meier([1, 2, 3], [False] * 3)
-    assert (curve.table["survival"] == 1).all() and np.isnan(curve.bands).all()
-    assert curve.note.startswith("no 95 % bands")
-    assert np.isnan(curve.summary()["median"].iloc[0])
-
-
-@given(st.lists(st.tuples(st.integers(1, 9), st.booleans()), min_size=1, max_size=30))
-def test_curve_is_the_product_of_shares(rows):
-    times, ended = zip(*rows, strict=True)
-    curve, left = lr.kaplan_meier(times, ended), 1.0
-    for at in sorted(set(times)):
-        there = sum(time >= at for time in times)
-        left *= 1 - sum(time == at and end for time, end in rows) / there
-        assert curve.predict(at).iloc[0] == pytest.approx(left, abs=1e-12)
-    inside = curve.table.dropna()
-    assert ((inside["low"] <= inside["survival"]) & (inside["survival"] <= inside["high"])).all()
-
-
-@pytest.mark.parametrize(("durations", "observed", "parts"), [
-    ([], [], ("at least 1",)), ([1, 2], [1], ("one length",)), ([1, -2], [1, 1], ("row 1 has -2",)),
-    ([1, NAN], [1, 1], ("row 1 has nan",)), ([1, 2], [1, 2], ("observed must be true or false", "row 1 has 2")),
-    (["a"], [1], ("durations must be numbers",)), ([1, 2], ["yes", "no"], ("observed must be numbers",))])
-def test_impossible_durations_are_refused(durations, observed, parts):
-    refused(lambda: lr.kaplan_meier(durations, observed), *parts)
-
-
-def test_logrank_of_two_is_scipys():
-    rng = np.random.default_rng(3)
-    for _ in range(20):
-        pair = [(np.round(rng.exponential(scale, 25), 1), rng.random(25) < 0.7) for scale in (3, 4)]
-        ours = lr.logrank(dict(zip("ab", pair, strict=True)))
-        theirs = stats.logrank(*(stats.CensoredData.right_censored(times, ~ended) for times, ended in pair))
-        assert ours.statistic == pytest.approx(theirs.statistic**2) and ours.p_value == pytest.approx(theirs.pvalue)
-
-
-def test_logrank_of_three_keeps_its_level():
-    """Three groups of one law: p below .05 in about a twentieth of 600 samples; expected and seen ends have one sum."""
-    rng, low = np.random.default_rng(4), 0
-    for _ in range(600):
-        groups = {name: (rng.exponential(3, 30), rng.random(30) < 0.8) for name in "abc"}
-        test = lr.logrank(groups)
-        assert test.degrees == 2 and test.table["expected"].sum() == pytest.approx(test.table["ended"].sum())
-        low += test.p_value < 0.05
-    assert 0.03 < low / 600 < 0.075
-
-
-@pytest.mark.parametrize(("groups", "parts"), [
-    ({"a": ([1], [1])}, ("two or more",)), ([([1], [1]), ([2], [1])], ("must map two or more names",)),
-    ({"a": ([1, 2], [0, 0]), "b": ([3], [0])}, ("none tells them apart",)),
-    ({"a": ([1, 2], [0, 0]), "b": ([3], [1])}, ("none tells them apart",)),
-    ({"a": ([1, -2], [0, 0]), "b": ([3], [1])}, ("row 1 has -2",))])
-def test_impossible_groups_are_refused(groups, parts):
-    refused(lambda: lr.logrank(groups), *parts)
-
-
 # -------------------------------------------------------------------------------------------- from a log
-
-
-def make_orders(*rows: tuple) -> pd.DataFrame:
-    table = pd.DataFrame(rows, columns=["customer_id", "time", "amount"])
-    return table.assign(time=pd.to_datetime(table["time"], format="ISO8601"), kind="order")
 
 
 def test_rfm_counts_days_and_only_orders():
@@ -532,48 +443,6 @@ def test_rfm_refuses_what_it_cannot_count():
         lr.rfm(log.drop(columns="kind"))
 
 
-def test_false_churn_windows_are_open_at_the_start_and_closed_at_the_end():
-    """t0 = 2023-01-01, t = 2024-01-01, 365 days either side."""
-    log = make_orders(
-        ("in the base at its last instant", "2023-01-01", 1.0), ("just before the base", "2022-01-01", 1.0),
-        ("first instant of the base", "2022-01-01 00:00:01", 1.0), ("active at the last instant", "2022-06-01", 1.0),
-        ("active at the last instant", "2024-01-01", 1.0), ("back at the last instant", "2022-06-01", 1.0),
-        ("back at the last instant", "2024-12-31", 1.0), ("back too late", "2022-06-01", 1.0),
-        ("back too late", "2024-12-31 00:00:01", 1.0))
-    table = lr.false_churn(log, "2024-01-01")
-    assert table[["customers", "of"]].to_numpy().tolist() == [[4, 5], [1, 4]]
-    assert table["share"].tolist() == [0.8, 0.25]
-    assert ((table["low"] < table["share"]) & (table["share"] < table["high"]) & table["high"].lt(1)).all()
-    wilson = stats.binomtest(1, 4).proportion_ci(method="wilson")
-    assert table.loc["false_churn", ["low", "high"]].tolist() == pytest.approx([wilson.low, wilson.high])
-
-
-def test_false_churn_with_a_shorter_gap_keeps_the_base():
-    log = make_orders((1, "2022-06-01", 1.0), (1, "2023-03-01", 1.0), (2, "2022-06-01", 1.0), (2, "2023-12-01", 1.0),
-                      (2, "2025-02-01", 1.0))
-    assert lr.false_churn(log, "2024-01-01", gap_days=365)["customers"].tolist() == [0, 0]
-    assert lr.false_churn(log, "2024-01-01", gap_days=180)["customers"].tolist() == [1, 0]
-    nobody = lr.false_churn(log, "2024-01-01")
-    assert np.isnan(nobody.loc["false_churn", "share"]) and nobody.loc["inactive", "share"] == 0
-
-
-@pytest.mark.parametrize(("arguments", "parts"), [
-    ({"at": "2024-07-01"}, ("365 days beyond 2024-07-01", "its last event is of 2025-02-01")),
-    ({"at": "2026-01-01", "base_at": "2027-01-01"}, ("base_at must not lie after at",)),
-    ({"at": "2020-01-01"}, ("in the year to 2019-01-01", "none did")),
-    ({"at": "2024-01-01", "gap_days": 0}, ("gap_days", "received 0")),
-    ({"at": "2024-01-01", "more_days": 1.5}, ("more_days", "received 1.5")),
-    ({"at": "2024-01-01", "gap_days": True}, ("gap_days", "received True")),
-    ({"at": None}, ("at must be a day or time", "None"))])
-def test_impossible_windows_are_refused(arguments, parts):
-    log = make_orders((1, "2022-06-01", 1.0), (2, "2025-02-01", 1.0))
-    refused(lambda: lr.false_churn(log, **arguments), *parts)
-
-
-def test_false_churn_of_an_empty_log_is_refused():
-    refused(lambda: lr.false_churn(make_orders((1, "2022-06-01", 1.0)).iloc[:0], "2024-01-01"), "the log must reach")
-
-
 # ------------------------------------------------------------------------------------------------- the package
 
 
@@ -585,7 +454,7 @@ def test_plots_are_drawn_on_the_given_axes(customers, monkeypatch):
     rows = columns(customers)
     spend = SPEND.simulate(np.tile([1, 2, 5], 200), seed=3).to_numpy().T
     results = [lr.fit_sbg([1000, 631, 468, 382, 326]), lr.fit_bg_nbd(*rows), lr.fit_mbg_nbd(*rows),
-               lr.fit_pareto_nbd(*rows), lr.fit_gamma_gamma(*spend), lr.kaplan_meier([1, 2, 3], [1, 0, 1])]
+               lr.fit_pareto_nbd(*rows), lr.fit_gamma_gamma(*spend)]
     for result in results:
         _, axes = plt.subplots()
         assert result.plot(axes) is axes

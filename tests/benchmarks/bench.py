@@ -1,6 +1,6 @@
 """Speed and memory of the package, as one table: `make bench`, or `python tests/benchmarks/bench.py --events 1000000`.
 
-`--only replay` or `--only simulation` runs one half; `--long` also runs all replications of the comparison.
+`--only replay`, `--only simulation` or `--only estimation` runs one part; `--long` also runs all replications of the comparison.
 
 Every figure comes from a process of its own. This process imports nothing but the standard library, because a child
 inherits the peak memory of its parent. README.md says what each row is.
@@ -22,6 +22,8 @@ TARGET_EVENTS = 10_000_000
 START, DAYS, EVENTS_A_CUSTOMER = "2022-07-01", 730, 100   # two years that hold a 31 December on which beans expire
 PLAYED, MESA_PLAYED, WEEKS = 32_768, 2_048, 104           # customers of the package and of the slow versions, weeks
 MESA = "mesa==3.3.1"
+PYMC = "pymc-marketing==0.19.2"
+FITS = 20                                                 # fits of CDNOW in one figure: one is too short to time
 TEN = "amazon_prime jd kaola none pinduoduo pinduoduo_v1 qq taobao xiaohongshu yanxuan"
 COLUMNS = "customer_id time kind amount order_id item_id category shop channel virtual currency points event_id"
 
@@ -326,7 +328,81 @@ def measure_compare(folder: Path, replications: int) -> dict:
     return taken(begin, schemes=len(table))
 
 
+def make_buyers(folder: Path, n: int) -> dict:
+    """Write the CDNOW summary, and `n` made customers of BG/NBD in whole days of 26 to 78 weeks."""
+    from importlib.metadata import distribution
+
+    import numpy as np
+    import pandas as pd
+
+    from loyalty_research.recovery import BgNbd, known
+
+    summary = pd.read_csv(distribution("lifetimes").locate_file("lifetimes/datasets/cdnow_customers_summary.csv"))
+    summary[["frequency", "recency", "T"]].to_csv(folder / "cdnow.csv", index=False)
+    ages = np.random.default_rng(1).integers(26 * 7, 78 * 7, n) / 7
+    many = known(BgNbd, {"r": 0.243, "alpha": 4.414, "a": 0.793, "b": 2.426}).simulate(ages, 1)
+    many["recency"] = np.where(many["frequency"] > 0, np.ceil(many["recency"] * 7) / 7, 0).clip(0, many["T"])
+    many.to_parquet(folder / "buyers.parquet")
+    return {"cpu": 0, "wall": 0, "facts": {}}
+
+
+def measure_fit(folder: Path, model: str, how: str) -> dict:
+    """Fit a model to CDNOW some times over, by the package or by lifetimes; what one fit takes."""
+    one_thread()
+    import warnings
+
+    import numpy as np
+    import pandas as pd
+
+    table = pd.read_csv(folder / "cdnow.csv")
+    if how == "package":
+        import loyalty_research as lr
+
+        fit = getattr(lr, f"fit_{model}")
+    else:
+        warnings.simplefilter("ignore")
+        import lifetimes
+
+        fit = getattr(lifetimes, {"bg_nbd": "BetaGeoFitter", "mbg_nbd": "ModifiedBetaGeoFitter", "pareto_nbd": "ParetoNBDFitter"}[model])().fit
+    np.random.seed(1)
+    fit(table["frequency"], table["recency"], table["T"])
+    begin = clock()
+    for _ in range(FITS):
+        found = fit(table["frequency"], table["recency"], table["T"])
+    took = taken(begin, **{name: round(float(value), 3) for name, value in (found.params if how == "package" else found.params_).items()})
+    return {**took, "cpu": took["cpu"] / FITS, "wall": took["wall"] / FITS}
+
+
+def measure_many(folder: Path, model: str) -> dict:
+    """Fit a model to the made customers."""
+    one_thread()
+    import pandas as pd
+
+    import loyalty_research as lr
+
+    table = pd.read_parquet(folder / "buyers.parquet")
+    few = table[:1_000]
+    getattr(lr, f"fit_{model}")(few["frequency"], few["recency"], few["T"])
+    begin = clock()
+    found = getattr(lr, f"fit_{model}")(table["frequency"], table["recency"], table["T"])
+    return taken(begin, customers=len(table), rows=len(table.drop_duplicates()), **found.params.round(3).to_dict())
+
+
+def measure_panel(folder: Path, scheme: str) -> dict:
+    """Make the person-periods of all CDNOW customers out of a replay, and fit a hazard to them."""
+    import numpy as np
+
+    import loyalty_research as lr
+
+    done = lr.replay(lr.load_cdnow(), lr.load_scheme(scheme))
+    lr.person_periods(lr.replay(lr.load_cdnow()[:500], lr.load_scheme(scheme)), gap_days=180)
+    begin = clock()
+    panel = lr.person_periods(done, gap_days=180)
+    return taken(begin, rows=len(panel), events=int(np.sum(panel["event"])))
+
+
 MEASURES = {
+    "make_buyers": make_buyers, "fit": measure_fit, "many": measure_many, "panel": measure_panel,
     "make_people": make_people, "simulation": measure_simulation, "acts": measure_acts, "everything": measure_everything, "kernel": measure_kernel,
     "plain": lambda folder: measure_plain(folder), "compare": measure_compare,
     "make_logs": make_logs, "check_answers": check_answers, "replay": measure_replay, "sort": measure_sort,
@@ -448,10 +524,11 @@ def bench_start(table: Table, folder: Path, repeat: int) -> None:
     table.row("process to its first replay, later", warm, target="< 3 CPU s", met=warm.cpu < 3)
 
 
-def make_mesa(folder: Path) -> Path | None:
-    """Make an environment with Mesa and return its Python; None where it cannot be had."""
-    uv, python = Path(sys.executable).with_name("uv"), folder / "mesa" / "bin" / "python"
-    for command in ([uv, "venv", "--quiet", "--python", sys.executable, folder / "mesa"], [uv, "pip", "install", "--quiet", "--python", python, MESA]):
+def make_environment(folder: Path, package: str) -> Path | None:
+    """Make an environment with one package and return its Python; None where it cannot be had."""
+    uv, place = Path(sys.executable).with_name("uv"), folder / package.partition("==")[0]
+    python = place / "bin" / "python"
+    for command in ([uv, "venv", "--quiet", "--python", sys.executable, place], [uv, "pip", "install", "--quiet", "--python", python, package]):
         if subprocess.run(command).returncode:
             return None
     return python
@@ -463,7 +540,7 @@ def bench_speed(table: Table, folder: Path, repeat: int) -> Figure:
     ours = run(folder, "simulation", repeat=repeat, n=PLAYED, weeks=WEEKS)
     ours_speed = PLAYED * WEEKS / ours.cpu
     table.row(f"simulate {PLAYED:,} customers x {WEEKS} weeks", ours, None, f"{ours_speed / 1e6:.2f} million a CPU s")
-    python = make_mesa(folder)
+    python = make_environment(folder, MESA)
     slow = {f"plain Python, {MESA_PLAYED:,} customers": run(folder, "plain", repeat=repeat)}
     if python:
         command = [str(python), str(HERE / "simulation_mesa.py"), str(folder / "few.npy"), str(folder / "facts.json")]
@@ -522,6 +599,42 @@ def bench_simulation(table: Table, folder: Path, repeat: int, long: bool) -> Non
     bench_compare(table, folder, long)
 
 
+def bench_fits(table: Table, folder: Path, repeat: int) -> None:
+    """Rows of the fits of CDNOW: the package, lifetimes, and for BG/NBD the MAP of pymc-marketing."""
+    ours = {}
+    for model in ("bg_nbd", "mbg_nbd", "pareto_nbd"):
+        ours[model] = run(folder, "fit", repeat=repeat, model=model, how="package")
+        theirs = run(folder, "fit", repeat=repeat, model=model, how="lifetimes")
+        ratio, judged = theirs.cpu / ours[model].cpu, model == "bg_nbd"
+        table.row(f"fit_{model}, 2,357 customers of CDNOW", ours[model])
+        table.row("  lifetimes", theirs, ratio, "package at least 5 x as fast" if judged else "", ratio >= 5 if judged else None)
+    python = make_environment(folder, PYMC)
+    if python is None:
+        print(f"  {PYMC} could not be installed: its row is left out")
+        return
+    command = [str(python), str(HERE / "estimation_pymc.py"), str(folder / "cdnow.csv")]
+    figures = [watch_process(command, {}, "pymc") for _ in range(max(repeat, 2))]      # the first compiles
+    theirs = min(figures, key=lambda figure: figure.cpu)
+    ratio = theirs.cpu / ours["bg_nbd"].cpu
+    table.row(f"  {PYMC.replace('==', ' ')}, MAP of BG/NBD", theirs, ratio, "package at least 100 x as fast", ratio >= 100)
+    print(f"  found {ours['bg_nbd'].facts}; MAP under its default priors {theirs.facts}")
+
+
+def bench_estimation(table: Table, folder: Path, repeat: int) -> None:
+    """All rows of the estimators."""
+    run(folder, "make_buyers", n=1_000_000)
+    table.heading("Estimation: one fit, one thread")
+    bench_fits(table, folder, repeat)
+    for model in ("bg_nbd", "pareto_nbd"):
+        figure = run(folder, "many", repeat=repeat, model=model)
+        judged = model == "bg_nbd"
+        table.row(f"fit_{model}, {figure.facts['customers']:,} customers, {figure.facts['rows']:,} rows", figure, None, "< 10 CPU s" if judged else "",
+                  figure.cpu < 10 if judged else None)
+    for scheme in ("jd", "taobao"):
+        figure = run(folder, "panel", repeat=repeat, scheme=scheme)
+        table.row(f"person_periods of CDNOW under {scheme}, {figure.facts['rows']:,} rows", figure, None, "< 5 CPU s", figure.cpu < 5)
+
+
 def bench_replay(table: Table, folder: Path, given: argparse.Namespace) -> None:
     """All rows of logs."""
     facts = run(folder, "make_logs", events=given.events).facts
@@ -547,7 +660,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--events", type=int, default=TARGET_EVENTS, help="size of the log (default 10_000_000)")
     parser.add_argument("--repeat", type=int, default=2, help="processes a row; the least CPU counts (default 2)")
-    parser.add_argument("--only", choices=["replay", "simulation"], help="half of the table")
+    parser.add_argument("--only", choices=["replay", "simulation", "estimation"], help="one part of the table")
     parser.add_argument("--long", action="store_true", help="also the comparison with all 20 replications")
     for name in ("--measure", "--folder", "--options"):
         parser.add_argument(name, help=argparse.SUPPRESS)
@@ -558,10 +671,12 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="loyalty_bench-") as name:
         print(f"Python {platform.python_version()}, {os.cpu_count()} processors, load {load()} at the start\n")
         table = Table(judge=given.events >= TARGET_EVENTS)
-        if given.only != "simulation":
+        if given.only in (None, "replay"):
             bench_replay(table, Path(name), given)
-        if given.only != "replay":
+        if given.only in (None, "simulation"):
             bench_simulation(table, Path(name), given.repeat, given.long)
+        if given.only in (None, "estimation"):
+            bench_estimation(table, Path(name), given.repeat)
         print(f"\nAll rows but those of Start are timed after a tiny run: imports and compiling are not in them. Load {load()} at the end.")
         if not table.judge:
             print(f"The targets are for {TARGET_EVENTS:,} events, so no row is judged.")
