@@ -190,9 +190,9 @@ def ranged_numbers(problem: Problem, scheme: Scheme, paths: Sequence[str]) -> pd
 
 # %% ../nbs/api/62_flat_fee.ipynb #c023
 def fill_ranges(numbers: pd.DataFrame, draws: int, seed: int) -> pd.DataFrame:
-    """Return points that fill the ranges evenly, a row a draw; `draws` a power of two."""
-    sequence = qmc.Sobol(len(numbers), scramble=True, rng=np.random.default_rng(seed)).random(draws)
-    points = numbers["low"].to_numpy() + sequence * (numbers["high"] - numbers["low"]).to_numpy()
+    """Return points of a Latin hypercube over the ranges, a row a draw."""
+    cube = qmc.LatinHypercube(len(numbers), rng=np.random.default_rng(seed)).random(draws)
+    points = numbers["low"].to_numpy() + cube * (numbers["high"] - numbers["low"]).to_numpy()
     return pd.DataFrame(points, columns=numbers.index.rename(None)).rename_axis("draw").round(6)
 
 # %% ../nbs/api/62_flat_fee.ipynb #c024

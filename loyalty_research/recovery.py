@@ -2,9 +2,10 @@
 
 # %% auto #0
 __all__ = ['DATA_SETS', 'BLOCK_SEEDS', 'Design', 'known', 'contracts', 'buyers', 'spenders', 'make_panel', 'leavers', 'curves',
-           'designs', 'run_coverage', 'coverage_table', 'long_runs']
+           'choosers', 'designs', 'run_coverage', 'coverage_table', 'long_runs']
 
 # %% ../nbs/api/58_recovery.ipynb #r002
+import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
@@ -15,6 +16,7 @@ from .churn import (BgNbd, BuyerFit, ContractFit, GammaGamma, MbgNbd, ParetoNbd,
                                     fit_sbg)
 from .estimation import Fit
 from .plots import add_mark, plot_ranges
+from .redeeming import draw_choices, fit_stockpiling, make_chances, to_choices
 from .store import LongRun
 from .survival import fit_hazard, kaplan_meier
 
@@ -106,6 +108,18 @@ def curves(true: dict[str, float], n: int) -> Design:
 
     return Design(true=true, intervals=intervals)
 
+# %% ../nbs/api/58_recovery.ipynb #r013b
+def choosers(true: dict[str, float], n: int) -> Design:
+    """Return the design of the choice of how much to redeem, `n` customers with twelve orders each."""
+    choices, able = to_choices(make_chances(n, 12, seed=1))
+
+    def intervals(seed: int) -> pd.DataFrame:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)         # of a loose parameter: its interval is judged like the others
+            return fit_stockpiling(draw_choices(choices, able, np.array(list(true.values())), seed)).summary()
+
+    return Design(true=true, intervals=intervals)
+
 # %% ../nbs/api/58_recovery.ipynb #r014
 def designs() -> dict[str, Design]:
     """Return the designs by the names of their estimators."""
@@ -118,7 +132,8 @@ def designs() -> dict[str, Design]:
         "gamma-gamma": spenders({"p": 6.0, "q": 4.0, "gamma": 15.0}, 2_000),
         "hazard, logit": leavers(hazard, 1_000, "logit"), "hazard, cloglog": leavers(hazard, 1_000, "cloglog"),
         "hazard, frailty": leavers({**hazard, "frailty_variance": 1.0}, 3_000, "cloglog"),
-        "Kaplan-Meier": curves({f"S({time})": float(np.exp(-time)) for time in (0.5, 1.0, 2.0)}, 300)}
+        "Kaplan-Meier": curves({f"S({time})": float(np.exp(-time)) for time in (0.5, 1.0, 2.0)}, 300),
+        "stockpiling": choosers({"log_cost": 1.0, "cost_spread": 0.8, "mental": 0.7, "earned": 0.5, "scale": 1.5}, 120)}
 
 # %% ../nbs/api/58_recovery.ipynb #r018
 DATA_SETS, BLOCK_SEEDS = 1_000, 100
@@ -134,7 +149,7 @@ def run_coverage() -> LongRun:
         for row in rows.itertuples():
             held = known_designs[row.estimator].held(range(row.first, row.first + BLOCK_SEEDS))
             found[row.Index] = {f"held_{place}": count for place, count in enumerate(held, 1)}
-        return pd.DataFrame.from_dict(found, orient="index").reindex(columns=[f"held_{place}" for place in range(1, 5)]).rename_axis("row")
+        return pd.DataFrame.from_dict(found, orient="index").reindex(columns=[f"held_{place}" for place in range(1, 6)]).rename_axis("row")
 
     return LongRun(name="coverage", inputs={"true": {name: design.true for name, design in known_designs.items()}, "seeds": BLOCK_SEEDS}, rows=rows, compute=compute)
 

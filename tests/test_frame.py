@@ -113,16 +113,36 @@ def test_notebook_tools_are_development_only():
     assert not names & {"nbdev", "fastcore", "execnb", "ghapi", "jupyterlab", "ipykernel", "lifetimes"}
 
 
-def test_wheel_holds_package_and_data(tmp_path):
-    done = run(sys.executable, "-m", "build", "--no-isolation", "--outdir", tmp_path, ROOT)  # sdist, then wheel of it
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("wheel")
+    done = run(sys.executable, "-m", "build", "--no-isolation", "--outdir", folder, ROOT)  # sdist, then wheel of it
     assert done.returncode == 0, done.stderr[-2000:]
-    (wheel,) = tmp_path.glob("*.whl")
+    (path,) = folder.glob("*.whl")
+    return path
+
+
+def test_wheel_holds_package_and_data(wheel):
     held = set(zipfile.ZipFile(wheel).namelist())
     for folder, target in (("loyalty_research", "loyalty_research"), ("data", "loyalty_research/data")):
         for path in (ROOT / folder).rglob("*.*"):
             if path.suffix in (".py", ".toml", ".csv", ".json") and path.name != "_modidx.py":
                 assert f"{target}/{path.relative_to(ROOT / folder).as_posix()}" in held, f"{path} is not in the wheel"
     assert not [name for name in held if name.startswith(("tests", "nbs", "tools"))]
+
+
+def test_wheel_does_in_a_clean_environment_what_the_readme_shows(wheel, tmp_path):
+    """Who imports has the wheel and what it requires: no checkout, no notebook tools."""
+    python = tmp_path / "clean" / "bin" / "python"
+    for command in (["venv", "--python", sys.executable, tmp_path / "clean"], ["pip", "install", "--python", python, "--constraint", ROOT / "requirements.lock", f"{wheel}[data]"]):
+        done = run(Path(sys.executable).parent / "uv", *command, cwd=tmp_path)
+        assert done.returncode == 0, done.stderr[-2000:]
+    code, shown = re.search(r"## Import\n.*?```python\n(.*?)```\n\n(.*?)\n\n\S", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL).groups()
+    *lines, last = code.strip().splitlines()
+    (tmp_path / "read.py").write_text("\n".join(["import loyalty_research as lr", *lines, f"print({last})"]), encoding="utf-8")
+    done = run(python, "-W", "error", "-I", "read.py", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert done.stdout.split() == shown.split()
 
 
 def test_data_is_read_as_package_data():
