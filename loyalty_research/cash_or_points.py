@@ -2,10 +2,11 @@
 
 # %% auto #0
 __all__ = ['CASH', 'POINTS', 'BOOST', 'LIFE', 'MEASURES', 'MINDED', 'DRAWN', 'ALIKE', 'VERSION_SIZE', 'LIVES', 'GRID',
-           'PHASE_SIZE', 'PHASE_FEN', 'OPEN', 'KEPT', 'DESIGN_SIZE', 'paying', 'lasting', 'paid_at_once',
+           'PHASE_SIZE', 'PHASE_FEN', 'OPEN', 'KEPT', 'DESIGN_SIZE', 'UNTESTED', 'paying', 'lasting', 'paid_at_once',
            'currency_cost', 'granted_and_left', 'measures', 'run_arms', 'points_first', 'versions', 'run_versions',
            'versions_run', 'kinds', 'run_phase', 'phase_run', 'design_points', 'design_arms', 'run_design',
-           'design_run', 'long_runs']
+           'design_run', 'long_runs', 'gap', 'bounds', 'cells', 'charged', 'deciding', 'at_margin', 'findings',
+           'customers_needed', 'reason_claims', 'currency_claims', 'level_claims', 'claims', 'plot_phase']
 
 # %% ../nbs/api/66_cash_or_points.ipynb #c002
 import tomllib
@@ -139,7 +140,8 @@ def versions() -> dict[str, tuple[Scheme, Behaviour]]:
                "at once": paid_at_once(today), "jd": jd, "taobao": taobao}
     told = usual.with_values({"learning.prior": 0.9})
     return {**{name: (scheme, usual) for name, scheme in schemes.items()}, "levels, by score": (levels, Behaviour()), "v1, by score": (paying(5, 5), Behaviour()),
-            "levels, unminded": (levels, usual.without(*MINDED)), "jd, not drawn": (jd, usual.without(*DRAWN)), "taobao, not drawn": (taobao, usual.without(*DRAWN)),
+            "levels, unminded": (levels, usual.without(*MINDED)), **{f"levels, no {name}": (levels, usual.without(name)) for name in MINDED},
+            "jd, not drawn": (jd, usual.without(*DRAWN)), "taobao, not drawn": (taobao, usual.without(*DRAWN)),
             "v1, points first": (points_first(paying(5, 5)), usual), "v1, told": (paying(5, 5), told), "v1, reminded": (paying(5, 5), told.with_values({"attention.base": 0.5}))}
 
 # %% ../nbs/api/66_cash_or_points.ipynb #c028
@@ -152,7 +154,7 @@ def run_versions(rows: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame({index: run_arms(listed, Finance(), seed=replication_seed(6, int(replication)), **VERSION_SIZE) for index, replication in rows["replication"].items()}).T
 
 # %% ../nbs/api/66_cash_or_points.ipynb #c029
-def versions_run(replications: int = 24) -> LongRun:
+def versions_run(replications: int = 16) -> LongRun:
     """Return the stored run of the versions."""
     listed = versions()
     inputs = {"schemes": {name: scheme for name, (scheme, _) in listed.items()}, "behaviour": {name: behaviour.parameters for name, (_, behaviour) in listed.items()}, "size": VERSION_SIZE}
@@ -237,3 +239,188 @@ def long_runs() -> Iterator[LongRun]:
     yield versions_run()
     yield phase_run()
     yield design_run()
+
+# %% ../nbs/api/66_cash_or_points.ipynb #c041
+def gap(found: pd.DataFrame, first: str, second: str, measure: str) -> pd.Series:
+    """Return by how much one arm exceeds another in a measure, row by row: the same customers with the same luck."""
+    return found[f"{first} {measure}"] - found[f"{second} {measure}"]
+
+# %% ../nbs/api/66_cash_or_points.ipynb #c042
+def bounds(gaps: pd.Series) -> tuple[float, float, float]:
+    """Return the mean of a gap over replications with its 95 % interval by Student."""
+    row = student_bounds(gaps.to_frame("gap"))
+    return float(row["gap"]), float(row["gap_lo"]), float(row["gap_hi"])
+
+# %% ../nbs/api/66_cash_or_points.ipynb #c044
+def cells(rows: pd.DataFrame, gaps: pd.Series, by: list[str]) -> pd.DataFrame:
+    """Return the mean gap in each cell of a grid with its interval over replications: ``mean, low, high``.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        The grid, with the columns of `by` and ``replication``.
+    gaps : Series
+        With the index of `rows`.
+    by : list of str
+        Columns that name a cell.
+    """
+    wide = rows.assign(gap=gaps).pivot(index=by, columns="replication", values="gap")
+    found = {name: bounds(row) for name, row in wide.iterrows()}
+    return pd.DataFrame(found.values(), index=wide.index, columns=["mean", "low", "high"])
+
+# %% ../nbs/api/66_cash_or_points.ipynb #c046
+def charged(found: pd.DataFrame, first: str, second: str, cost) -> pd.Series:
+    """Return the gap in net value where a point costs so many times its face value, row by row.
+
+    Parameters
+    ----------
+    found : DataFrame
+    first, second : str
+    cost : float or Series
+        Of a CNY in points, beside a CNY in cash; 1 is as simulated.
+    """
+    return gap(found, first, second, "net") - (cost - 1) * gap(found, first, second, "points")
+
+# %% ../nbs/api/66_cash_or_points.ipynb #c048
+def deciding(points: pd.DataFrame, values: pd.Series, most: int = 2) -> str:
+    """Return which numbers of a design go with a finding, with their rank correlations: those larger than the largest of all would be by chance, the strongest first."""
+    table = rank_correlations(points, values, most)
+    clear = table[table["value"].abs() > table["chance"]]
+    names = clear.index.str.replace("pinduoduo_v1: ", "").str.replace("open.", "", regex=False)
+    return ", ".join(f"{name} ({value:+.2f})" for name, value in zip(names, clear["value"], strict=True)) or "no number stands out of chance"
+
+# %% ../nbs/api/66_cash_or_points.ipynb #c050
+def at_margin(found: pd.DataFrame, first: str, second: str, margin, now) -> pd.Series:
+    """Return the gap in net value at another margin, row by row: customers do not see margins, so it is linear in them; `now` is the margin of the runs (float or Series)."""
+    return gap(found, first, second, "net") + (margin - now) * gap(found, first, second, "sales")
+
+# %% ../nbs/api/66_cash_or_points.ipynb #c051
+def findings(found: pd.DataFrame, points: pd.DataFrame) -> pd.DataFrame:
+    """Return the effects that the claims speak of at each point of the design, a column each, each above 0 where the finding holds."""
+    cost, thin = points["open.cost"], Finance().margin.low
+    thinner = (cost - 1) * gap(found, "v1", "today", "points") - at_margin(found, "v1", "today", thin, points["finance.margin"])
+    return pd.DataFrame({
+        "today brings orders over none": gap(found, "today", "none", "orders"), "today pays over none": gap(found, "today", "none", "net"),
+        "the proposal brings orders over today": gap(found, "v1", "today", "orders"), "the proposal pays over today": charged(found, "v1", "today", cost),
+        "the proposal costs at the least margin": thinner, "levels bring orders": gap(found, "levels", "today", "orders"),
+        "a faster tree brings orders": gap(found, "orchard", "levels", "orders"), "half in points pays": charged(found, "v1", "orchard", cost),
+        "cash draws more than points": gap(found, "cash", "points", "orders"), "cash at once draws more than points": gap(found, "at once", "points", "orders"),
+        "cash costs more than points": found["cash cash"] - cost * found["points points"], "cash at once costs more than points": found["at once cash"] - cost * found["points points"],
+        "points pay more than cash": charged(found, "points", "cash", cost), "points pay more than cash at once": charged(found, "points", "at once", cost)})
+
+# %% ../nbs/api/66_cash_or_points.ipynb #c053
+def customers_needed(spread: float, effect: float) -> float:
+    """Return how many customers an experiment needs in each of two arms to find an effect in 80 % of cases at 5 % (z = 1.96 + 0.84), with a spread in either arm."""
+    return float(np.ceil(2 * (2.80 * spread / effect) ** 2))
+
+# %% ../nbs/api/66_cash_or_points.ipynb #c056
+def reason_claims(found: pd.DataFrame, effects: pd.DataFrame, points: pd.DataFrame) -> list[dict]:
+    """Return the claims on the reasons why Pinduoduo does neither, from the stored versions and the design."""
+    finance, share = Finance(), {name: share_above(values) for name, values in effects.items()}
+    thin = -at_margin(found, "v1", "today", finance.margin.low, finance.margin.value)
+    still = bounds(gap(found, "taobao, not drawn", "none", "orders"))
+    pull = bounds(gap(found, "none", "taobao", "orders"))
+    subsidy, gives_up = effects["today brings orders over none"], -effects["today pays over none"]
+    return [
+        claim("H4", "Profit is too low to carry points and levels", f"net value of today's scheme less the proposal's at a margin of {finance.margin.low:.0%}", bounds(thin), "CNY a customer, two years",
+              f"at the least margin assumed; {deciding(points, effects['the proposal costs at the least margin'])}; the real margin and what the systems cost are not published", share["the proposal costs at the least margin"]),
+        claim("H6", "Schemes of others have no pull on customers", "orders under none less under Taobao's scheme", pull, "orders a customer, two years",
+              f"that schemes pull is assumed: with those mechanisms off Taobao's brings {still[0]:+.2f} orders", carried=still[1] <= 0),
+        claim("H10", "Profit is given up for orders", "net value of none less of today's scheme without its card", bounds(gap(found, "none", "no card", "net")), "CNY a customer, two years",
+              f"share: of the draws in which today's scheme brings orders; {deciding(points, gives_up)}; who joins because of the money is not simulated", share_above(gives_up[subsidy > 0])),
+        claim("H20", "E-commerce needs both systems", "net value of the proposal less of today's scheme", bounds(gap(found, "v1", "today", "net")), "CNY a customer, two years",
+              f"{deciding(points, effects['the proposal pays over today'])}; what building it costs is left out", share["the proposal pays over today"])]
+
+# %% ../nbs/api/66_cash_or_points.ipynb #c057
+def currency_claims(found: pd.DataFrame, effects: pd.DataFrame, points: pd.DataFrame) -> list[dict]:
+    """Return the claims on cash against points, from the stored versions, grid and design."""
+    grid, share = phase_run(), {name: share_above(values) for name, values in effects.items()}
+    equal = (grid.rows["discount"] == 1) & (grid.rows["log_cost"] == 3)
+    same = bounds(gap(grid.load(), "cash", "next year", "orders")[equal])
+    why = lambda name: deciding(points, effects[name])
+    return [
+        claim("H8", "Cash draws more than points of the same face value", "orders under cash off an order less under points", bounds(gap(found, "orchard", "points", "orders")), "orders a customer, two years",
+              f"cash.discount; where a CNY in points is worth one, {same[0]:+.3f} ({same[1]:+.3f} to {same[2]:+.3f}); over the ranges, each cost of redeeming its own, {why('cash draws more than points')}",
+              share["cash draws more than points"], carried=same[1] <= 0),
+        claim("H9", "Cash costs the platform more than points (one reading of X22)", "cost of cash less that of points, both at face value", bounds(found["orchard cash"] - found["points points"]), "CNY a customer, two years",
+              f"less of the points is redeemed; {why('cash costs more than points')}", share["cash costs more than points"]),
+        claim("H9", "The same, cash paid out at once", "cost of cash at once less that of points", bounds(found["at once cash"] - found["points points"]), "CNY a customer, two years",
+              f"all of the cash is paid; {why('cash at once costs more than points')}", share["cash at once costs more than points"]),
+        claim("H11", "A check-in should mix cash and points", "net value of half and half less of cash alone", bounds(gap(found, "v1", "orchard", "net")), "CNY a customer, two years",
+              f"the half in points waits behind the cash and is left; points spent first: {bounds(gap(found, 'v1, points first', 'orchard', 'net'))[0]:+.2f}; {why('half in points pays')}", share["half in points pays"])]
+
+# %% ../nbs/api/66_cash_or_points.ipynb #c058
+def level_claims(found: pd.DataFrame, effects: pd.DataFrame, points: pd.DataFrame) -> list[dict]:
+    """Return the claims on levels and on telling, from the stored versions and the design."""
+    share, levels = {name: share_above(values) for name, values in effects.items()}, lambda name: bounds(gap(found, name, "today", "orders"))
+    alone = {name: levels("levels")[0] - levels(f"levels, no {name}")[0] for name in MINDED}
+    return [
+        claim("H12", "A tree that grows faster by level brings activity", "orders with less without the faster tree", bounds(gap(found, "orchard", "levels", "orders")), "orders a customer, two years",
+              f"more growth of a tree is more to lose (retention.hold); a larger harvest is not in the scheme language; {deciding(points, effects['a faster tree brings orders'])}", share["a faster tree brings orders"]),
+        claim("H13", "Badges by level bring activity", "orders with levels less without, messages to all alike", levels("levels"), "orders a customer, two years",
+              f"with {', '.join(MINDED)} off they bring {levels('levels, unminded')[0]:+.2f}; one off at a time takes away {', '.join(f'{name} {value:.2f}' for name, value in alone.items())}", share["levels bring orders"],
+              carried=levels("levels, unminded")[1] <= 0),
+        claim("H17", "Telling what points are worth pays", "net value of the proposal told less untold", bounds(gap(found, "v1, told", "v1", "net")), "CNY a customer, two years",
+              "that told customers believe, and that belief holds them, is assumed (learning.prior, retention.hold); nagging is not simulated", verdict="follows from an assumption")]
+
+# %% ../nbs/api/66_cash_or_points.ipynb #c059
+UNTESTED = (
+    ("H3", "Two systems are too costly for this stage", "what building and running them costs"), ("H5", "It is not worked out how", "what was planned"),
+    ("H7", "Points do not fit the platform's position", "what customers take the platform to be"),
+    ("H14", "The brand hall is easier to manage than small sellers", "terms of brands and of small sellers"),
+    ("H15", "An own brand controls profit and cost", "margins of own goods"), ("H16", "Manage some goods the Costco way", "a mechanism: none is described"),
+    ("H18", "Leave malls, lottery and games out at first", "what they cost to run and what they draw"), ("H19", "Small steps, verified in time", "an experiment; its size is computed on the page"))
+
+
+def claims() -> pd.DataFrame:
+    """Return the claims of the article and its readers with their verdicts.
+
+    Returns
+    -------
+    DataFrame
+        ``claim_id, claim, test, effect, lo, hi, unit, share, verdict, because``; the effect is above 0 where the claim holds, `share` (0 to 1) is of the design, NaN if not tried.
+    """
+    found, design = versions_run().load(), design_run()
+    effects = findings(design.load(), design.rows)
+    rows = [row for tested in (reason_claims, currency_claims, level_claims) for row in tested(found, effects, design.rows)]
+    rows += [claim(name, text, "none", (np.nan,) * 3, "", f"missing: {missing}") for name, text, missing in UNTESTED]
+    return pd.DataFrame(rows).sort_values("claim_id", key=lambda ids: ids.str[1:].astype(int), kind="stable", ignore_index=True)
+
+# %% ../nbs/api/66_cash_or_points.ipynb #c062
+def plot_phase(table: pd.DataFrame, open_cells: pd.DataFrame, *, names: tuple[str, str], x_label: str, y_label: str, title: str = "", written: str = "{:+.1f}", ax=None):
+    """Draw which of two wins in each cell of a grid, with the gap written in it.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Gaps; index: values of the y axis from the bottom, columns: of the x axis. Above 0 the first of `names` wins.
+    open_cells : DataFrame of bool
+        Cells in which the interval of the gap holds 0.
+    names : (str, str)
+    x_label, y_label, title : str
+        Labels name the unit.
+    written : str
+        Format of the gaps.
+    ax : Axes, optional
+
+    Returns
+    -------
+    Axes
+    """
+    from matplotlib.colors import ListedColormap
+
+    ax = panels()[0] if ax is None else ax
+    kind = np.where(open_cells, 1, np.where(table > 0, 2, 0))
+    shades = {names[1]: COLORS["orange"], "open": "#E4E4E4", names[0]: COLORS["sky"]}
+    ax.pcolormesh(np.arange(table.shape[1] + 1), np.arange(len(table) + 1), kind, cmap=ListedColormap(list(shades.values())), vmin=0, vmax=2, edgecolors="white", linewidth=1.5)
+    for (y, x), value in np.ndenumerate(table.to_numpy()):
+        ax.text(x + 0.5, y + 0.5, written.format(value).replace("-", "−"), ha="center", va="center", fontsize=8, color="#111111")
+    ax.set_xticks(np.arange(table.shape[1]) + 0.5, [str(name) for name in table.columns])
+    ax.set_yticks(np.arange(len(table)) + 0.5, [str(name) for name in table.index])
+    dress(ax, title=title, x_label=x_label, y_label=y_label)
+    ax.grid(False)
+    for name, color in shades.items():
+        ax.scatter([], [], marker="s", s=50, color=color, label=name)
+    ax.legend(frameon=False, fontsize=9, ncols=3, loc="lower left", bbox_to_anchor=(0, 1), borderaxespad=0.1, handletextpad=0.3, columnspacing=1.2)
+    ax.set_title(ax.get_title(loc="left"), loc="left", fontsize=10.5, fontweight="bold", pad=23)
+    return ax
