@@ -17,7 +17,7 @@ def test_the_twin_ends_all_points_of_the_year_and_changes_nothing_before():
     (lives, log), (twins, other) = (live_on(each, behaviour, two_kinds(Population(), 4), 200, 3) for each in (scheme, wiped(scheme)))
     before = lambda rows: rows.loc[rows["time"] < pd.Timestamp("2024-12-25"), ["customer_id", "time", "kind", "amount"]].reset_index(drop=True)
     pd.testing.assert_frame_equal(before(log), before(other))
-    gone = lambda rows: (rows["left_in"] >= 0) & (rows["left_in"] < BEFORE)
+    gone = lambda found: (found["left_in"] >= 0) & (found["left_in"] < BEFORE)
     assert (gone(lives) == gone(twins)).all()
     held = [replay(each, kind, until=READ).ledger.balances(READ)["balance"].sum() for each, kind in ((log, scheme), (other, wiped(scheme)))]
     assert held[1] < 0.05 * held[0]
