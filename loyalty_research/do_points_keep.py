@@ -2,7 +2,7 @@
 
 # %% auto #0
 __all__ = ['START', 'BEFORE', 'AFTER', 'READ', 'TURN', 'MONTH', 'HALF', 'NAIVE', 'CONTROLS', 'HOLDS', 'RATIOS', 'REPLICATIONS',
-           'CUSTOMERS', 'DRAWS', 'DRAW_CUSTOMERS', 'CHECKS', 'beans_alone', 'wiped', 'two_kinds', 'live_on',
+           'CUSTOMERS', 'DRAWS', 'DRAW_CUSTOMERS', 'CHECKS', 'JUDGED', 'beans_alone', 'wiped', 'two_kinds', 'live_on',
            'held_table', 'prevented', 'try_hazard', 'try_instrument', 'judge_world', 'world_rows', 'play_pair',
            'compute_worlds', 'design', 'compute_design', 'judge_lapse', 'pushed_weeks', 'judge_push', 'judge_coins',
            'compute_checks', 'keep_runs', 'long_runs', 'world_table', 'bounds_of', 'hold_claims', 'scheme_claims',
@@ -271,11 +271,12 @@ def judge_coins(seed: int, n: int = 1500) -> dict[str, float]:
 
 # %% ../nbs/api/68_do_points_keep.ipynb #k035
 CHECKS = {"lapse": judge_lapse, "push": judge_push, "coins": judge_coins}
+JUDGED = ("naive", "controls", "left", "lapses", "months", "holdout", "truth", "share", "kept", "active", "stay", "active_off", "stay_off")
 
 
 def compute_checks(rows: pd.DataFrame) -> pd.DataFrame:
-    """Return the figures of :func:`judge_lapse`, :func:`judge_push` or :func:`judge_coins` for each row, by its ``check`` and ``replication``."""
-    return pd.DataFrame([CHECKS[row.check](replication_seed(70, row.replication)) for row in rows.itertuples()], index=rows.index)
+    """Return the figures of :func:`judge_lapse`, :func:`judge_push` or :func:`judge_coins` for each row, by its ``check`` and ``replication``; NaN where a check has no such figure."""
+    return pd.DataFrame([CHECKS[row.check](replication_seed(70, row.replication)) for row in rows.itertuples()], index=rows.index).reindex(columns=list(JUDGED))
 
 # %% ../nbs/api/68_do_points_keep.ipynb #k037
 def keep_runs() -> dict[str, LongRun]:
