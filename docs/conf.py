@@ -41,6 +41,7 @@ html_title = project
 html_favicon = "static/favicon.svg"
 html_context = {"default_mode": "auto"}  # else the first visit logs an error
 html_static_path = ["static"]
+templates_path = ["templates"]
 html_css_files = ["wide.css"]
 html_copy_source = True
 html_show_sourcelink = True
@@ -72,4 +73,5 @@ var splitQuery = (query) => (query.match(/[\\u4e00-\\u9fff]+|(?:(?![\\u4e00-\\u9
 
 
 def setup(app) -> None:
+    app.extensions["sphinx-mathjax-offline"].parallel_read_safe = True  # it sets one path and says nothing of this; else all pages are read in turn
     app.add_search_language(SearchBoth)

@@ -220,14 +220,14 @@ def write_index(pages: dict[str, list[str]]) -> None:
     for section, caption in SECTIONS.items():
         if pages.get(section):
             listed = "\n".join(pages[section])
-            text = f"```{{toctree}}\n:hidden:\n:caption: {caption}\n\n{listed}\n```"
+            text = f"```{{toctree}}\n:hidden:\n:titlesonly:\n:caption: {caption}\n\n{listed}\n```"
             notebook.cells.append(nbformat.v4.new_markdown_cell(text, id=f"toc-{section}"))
     nbformat.write(notebook, SOURCE / "index.ipynb")
 
 
 def build() -> int:
     """Run Sphinx over build/site; numba off, so that autodoc sees plain functions."""
-    command = [sys.executable, "-m", "sphinx", "-W", "--keep-going", "-b", "html", "-c", str(ROOT / "docs"),
+    command = [sys.executable, "-m", "sphinx", "-W", "--keep-going", "-j", "auto", "-b", "html", "-c", str(ROOT / "docs"),
                "-d", str(BUILD / "doctrees"), str(SOURCE), str(BUILD / "html")]
     if not sys.stdout.isatty():
         command.insert(3, "-q")
