@@ -17,12 +17,12 @@ from scipy.stats import qmc
 from .behaviour import Behaviour
 from .comparison import replication_seed, student_bounds
 from .datasets import load_cdnow
+from .estimation import exact_interval
 from .events import SimulationError
 from .hoarding import log_of, net_redeemed, run_twins, split_rows
 from .machine import DAY_US
 from .outcomes import FLOWS, Finance, at_face_value, outcomes
 from .population import Population
-from .redeeming import exact_interval
 from .results import instant
 from .schemes import Scheme, load_scheme
 from .simulation import simulate

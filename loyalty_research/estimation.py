@@ -2,7 +2,7 @@
 
 # %% auto #0
 __all__ = ['NODES', 'WEIGHTS', 'BLOCK_ROWS', 'refuse_rows', 'to_table', 'to_instant', 'Fit', 'maximise', 'fit_likelihood',
-           'march']
+           'march', 'exact_interval']
 
 # %% ../nbs/api/28_estimation.ipynb #e002
 import warnings
@@ -12,7 +12,7 @@ from typing import ClassVar
 
 import numpy as np
 import pandas as pd
-from scipy.special import chdtri, ndtri
+from scipy.special import betaincinv, chdtri, ndtri
 
 from .events import EstimationError
 
@@ -301,3 +301,23 @@ def march(integrand: Callable, start: np.ndarray, end: np.ndarray, n_features: i
     some = total > 0
     log_total = np.log(total, out=np.full(len(total), -np.inf), where=some)
     return top + log_total, np.divide(sums, total, out=np.zeros_like(sums), where=some)
+
+# %% ../nbs/api/28_estimation.ipynb #h008
+def exact_interval(hits, n, level: float = 0.95) -> tuple:
+    """Return the exact interval of a share (Clopper and Pearson), 0 to 1; all of it where there are no trials.
+
+    Parameters
+    ----------
+    hits, n : float or arrays
+        Successes, and trials; effective numbers need not be whole.
+    level : float
+
+    Returns
+    -------
+    low, high : floats or arrays, as they came
+    """
+    hits, n, tail = np.asarray(hits, dtype=float), np.asarray(n, dtype=float), (1 - level) / 2
+    missed = n - hits
+    low = np.where(hits > 0, betaincinv(np.where(hits > 0, hits, 1), missed + 1, tail), 0)
+    high = np.where(missed > 0, betaincinv(hits + 1, np.where(missed > 0, missed, 1), 1 - tail), 1)
+    return low[()], high[()]

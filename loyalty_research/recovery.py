@@ -2,7 +2,7 @@
 
 # %% auto #0
 __all__ = ['DATA_SETS', 'BLOCK_SEEDS', 'Design', 'known', 'contracts', 'buyers', 'spenders', 'make_panel', 'leavers', 'curves',
-           'choosers', 'designs', 'run_coverage', 'coverage_table', 'long_runs']
+           'choosers', 'redeemers', 'rounders', 'designs', 'run_coverage', 'coverage_table', 'long_runs']
 
 # %% ../nbs/api/58_recovery.ipynb #r002
 import warnings
@@ -16,7 +16,7 @@ from .churn import (BgNbd, BuyerFit, ContractFit, GammaGamma, MbgNbd, ParetoNbd,
                                     fit_sbg)
 from .estimation import Fit
 from .plots import add_mark, plot_ranges
-from .redeeming import draw_choices, fit_stockpiling, make_chances, to_choices
+from .redeeming import BY, bunching_at_multiples, draw_choices, fit_stockpiling, make_chances, redemption_hazard, to_choices
 from .store import LongRun
 from .survival import fit_hazard, kaplan_meier
 
@@ -120,6 +120,33 @@ def choosers(true: dict[str, float], n: int) -> Design:
 
     return Design(true=true, intervals=intervals)
 
+# %% ../nbs/api/58_recovery.ipynb #a47b9220
+def redeemers(true: dict[str, float], n: int) -> Design:
+    """Return the design of the redemption hazard by balance, at most .5, of `n` customers with twelve chances each."""
+    edges, rates = 100 * np.array(BY["balance"][1:-1]), np.array(list(true.values()))
+
+    def intervals(seed: int) -> pd.DataFrame:
+        rng = np.random.default_rng([seed, 1])
+        chances = make_chances(n, 12, seed=seed)
+        own = np.repeat(2 * rng.beta(0.5, 0.5, n), 12)
+        taken = rng.random(12 * n) < own * rates[np.searchsorted(edges, chances["balance"], side="right") - 1]
+        return redemption_hazard(chances.assign(redeemed=np.where(taken, chances["most"], 0)))
+
+    return Design(true=true, intervals=intervals)
+
+# %% ../nbs/api/58_recovery.ipynb #43039313
+def rounders(moved: float, n: int) -> Design:
+    """Return the design of bunching at multiples of 1,000, `n` customers with eight redemptions each."""
+    mass = 89 * moved / (1 - moved)
+
+    def intervals(seed: int) -> pd.DataFrame:
+        rng = np.random.default_rng(seed)
+        points = np.where(rng.random(8 * n) < 0.3, rng.triangular(550, 550, 9450, 8 * n), rng.uniform(550, 9450, 8 * n))
+        rounds = rng.random(8 * n) < np.repeat(rng.beta(2 * moved, 2 * (1 - moved), n), 8)
+        return bunching_at_multiples(np.where(rounds, points.round(-3), points), 1000, customers=np.repeat(np.arange(n), 8), seed=seed).summary()
+
+    return Design(true={"mass": mass, "share": mass / (mass + 87)}, intervals=intervals)
+
 # %% ../nbs/api/58_recovery.ipynb #r014
 def designs() -> dict[str, Design]:
     """Return the designs by the names of their estimators."""
@@ -133,7 +160,9 @@ def designs() -> dict[str, Design]:
         "hazard, logit": leavers(hazard, 1_000, "logit"), "hazard, cloglog": leavers(hazard, 1_000, "cloglog"),
         "hazard, frailty": leavers({**hazard, "frailty_variance": 1.0}, 3_000, "cloglog"),
         "Kaplan-Meier": curves({f"S({time})": float(np.exp(-time)) for time in (0.5, 1.0, 2.0)}, 300),
-        "stockpiling": choosers({"log_cost": 1.0, "cost_spread": 0.8, "mental": 0.7, "earned": 0.5, "scale": 1.5}, 120)}
+        "stockpiling": choosers({"log_cost": 1.0, "cost_spread": 0.8, "mental": 0.7, "earned": 0.5, "scale": 1.5}, 120),
+        "redemption hazard": redeemers({"100 to 200": 0.1, "200 to 300": 0.2, "300 to 500": 0.3, "500 to 1,000": 0.4, "1,000 and more": 0.45}, 200),
+        "bunching at multiples": rounders(0.25, 300)}
 
 # %% ../nbs/api/58_recovery.ipynb #r018
 DATA_SETS, BLOCK_SEEDS = 1_000, 100

@@ -2,7 +2,7 @@
 
 # %% auto #0
 __all__ = ['OPTION_COLUMNS', 'EARNED_COLUMNS', 'BY', 'SCORES', 'LOG_WEIGHTS', 'CHOICE_NAMES', 'IN_LOGS', 'LEAST', 'MOST',
-           'redemption_chances', 'exact_interval', 'redemption_hazard', 'check_chances', 'Bunching',
+           'redemption_chances', 'effective_chances', 'redemption_hazard', 'check_chances', 'Bunching',
            'excess_at_multiples', 'bunching_at_multiples', 'Choices', 'to_choices', 'weigh', 'choice_loglik', 'climb',
            'maximise_choices', 'spread_of', 'StockpilingFit', 'expected_choice', 'draw_choices', 'profile_choices',
            'check_choices', 'fit_stockpiling', 'make_chances', 'forecast_redemptions']
@@ -13,10 +13,11 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
-from scipy.special import betaincinv, expit, log_expit, logsumexp, ndtri
+from scipy.special import expit, log_expit, logsumexp, ndtri, stdtrit
 
 from .churn import Fit
 from .dates import NEVER
+from .estimation import exact_interval
 from .events import EstimationError, open_events
 from .hoarding import OPTIONS, least_points, run_twins
 from .results import instant
@@ -76,20 +77,27 @@ def redemption_chances(events, scheme: Scheme, at=None) -> pd.DataFrame:
     wide = {name: np.where(chances["option"] >= 0, chances[name], np.nan) for name in ("option", "earned")}
     return table.join(pd.DataFrame(wide["option"], columns=OPTION_COLUMNS)).join(pd.DataFrame(wide["earned"], columns=EARNED_COLUMNS))
 
-# %% ../nbs/api/44_redeeming.ipynb #h008
-def exact_interval(hits, n, level: float = 0.95) -> tuple[np.ndarray, np.ndarray]:
-    """Return the exact interval of a share (Clopper and Pearson), 0 to 1.
+# %% ../nbs/api/44_redeeming.ipynb #0914c52a
+def effective_chances(counts: pd.DataFrame) -> pd.Series:
+    """Return how many independent chances a class is worth.
 
     Parameters
     ----------
-    hits, n : int arrays
-        Successes, and trials above 0.
-    level : float
+    counts : DataFrame
+        Index ``class, customer_id``; ``size`` (chances) and ``sum`` (those taken) of each customer in each class.
+
+    References
+    ----------
+    Korn, E. L., Graubard, B. I. (1998). Confidence intervals for proportions with small expected number of positive counts estimated from survey data. Survey Methodology 24(2), 193-201.
     """
-    hits, n, tail = np.asarray(hits, dtype=float), np.asarray(n, dtype=float), (1 - level) / 2
-    low = np.where(hits > 0, betaincinv(np.maximum(hits, 1), n - hits + 1, tail), 0)
-    high = np.where(hits < n, betaincinv(hits + 1, np.maximum(n - hits, 1), 1 - tail), 1)
-    return low, high
+    kind = counts.index.names[0]
+    n, hits = counts.groupby(kind)["size"].sum(), counts.groupby(kind)["sum"].sum()
+    customers, rate = counts.groupby(kind).size(), hits / n
+    told = (customers > 1) & (hits > 0) & (hits < n)
+    squares = counts["sum"].sub(counts["size"].mul(rate, level=kind)).pow(2).groupby(kind).sum()
+    more = customers[told] - 1
+    effect = (customers[told] / more * squares[told] / (hits[told] * (1 - rate[told]))).clip(lower=1)
+    return (n[told] / effect * (stdtrit(n[told] - 1, 0.975) / stdtrit(more, 0.975)) ** 2).reindex(n.index).fillna(customers)
 
 # %% ../nbs/api/44_redeeming.ipynb #h010
 BY = {"balance": (0, 1, 2, 3, 5, 10, np.inf), "days_to_expiry": (0, 30, 60, 90, 180, 270, 365, 730, np.inf)}
@@ -110,7 +118,8 @@ def redemption_hazard(chances: pd.DataFrame, by: str = "balance", edges=None) ->
     Returns
     -------
     DataFrame
-        Index ``class`` (str); ``low_edge, high_edge, exposure`` (chances with points that could be redeemed), ``redeemed`` (of these), ``rate, low, high`` (0 to 1, exact 95 %). No row for empty classes.
+        Index ``class`` (str); ``low_edge, high_edge, exposure`` (chances with points that could be redeemed), ``customers`` (whose they are), ``redeemed`` (of these chances), ``rate, low, high`` (0 to 1, 95 %; a
+        customer's chances may be alike). No row for empty classes.
 
     Raises
     ------
@@ -126,12 +135,14 @@ def redemption_hazard(chances: pd.DataFrame, by: str = "balance", edges=None) ->
     edges = np.array(BY[by] if edges is None else edges, dtype=float) * (able["least"].iloc[0] if by == "balance" and edges is None else 1)
     place = np.searchsorted(edges, able[by], side="right") - 1
     inside = (place >= 0) & (place < len(edges) - 1)
-    table = able.assign(place=place, hit=able["redeemed"] > 0)[inside].groupby("place")["hit"].agg(["size", "sum"])
-    low, high = exact_interval(table["sum"], table["size"])
+    counts = able.assign(place=place, hit=able["redeemed"] > 0)[inside].groupby(["place", "customer_id"])["hit"].agg(["size", "sum"])
+    table = counts.groupby("place").sum().assign(customers=counts.groupby("place").size())
+    rate, worth = table["sum"] / table["size"], effective_chances(counts)
+    low, high = exact_interval(rate * worth, worth)
     start, stop = edges[table.index], edges[table.index + 1]
     names = [f"{a:,.0f} and more" if np.isinf(z) else f"{a:,.0f} to {z:,.0f}" for a, z in zip(start, stop, strict=True)]
-    return pd.DataFrame({"low_edge": start, "high_edge": stop, "exposure": table["size"].to_numpy(), "redeemed": table["sum"].to_numpy(),
-                         "rate": (table["sum"] / table["size"]).to_numpy(), "low": low, "high": high}, index=pd.Index(names, name="class"))
+    return pd.DataFrame({"low_edge": start, "high_edge": stop, "exposure": table["size"].to_numpy(), "customers": table["customers"].to_numpy(), "redeemed": table["sum"].to_numpy(),
+                         "rate": rate.to_numpy(), "low": low, "high": high}, index=pd.Index(names, name="class"))
 
 # %% ../nbs/api/44_redeeming.ipynb #h011
 def check_chances(chances) -> pd.DataFrame:
@@ -163,7 +174,7 @@ class Bunching:
     excess : float
         Redemptions at multiples beyond the curve.
     params, se : Series
-        ``mass`` (the excess over the mean height of the curve at multiples, in bins) and ``share`` (of all redemptions); standard errors by bootstrap.
+        ``mass`` (the excess over the mean height of the curve at multiples, in bins) and ``share`` (of the redemptions in the table); standard errors by bootstrap.
     draws : DataFrame
         The bootstrap, a row a draw.
     """
@@ -201,7 +212,8 @@ def bunching_at_multiples(points, least: int, *, customers=None, bins: int = 10,
     customers : array-like, shape (n,), optional
         Whose redemptions these are; the bootstrap draws customers. Default: each redemption by itself.
     bins : int
-        Bins in one `least`, at least 2; their middles lie at multiples of least / bins.
+        Bins in one `least`, at least 2; their middles lie at multiples of least / bins. The two at the ends are left out: they may be cut, and where the rules set a least amount,
+        those who would take less stand at it.
     degree : int
         Of the polynomial.
     draws, seed : int
@@ -227,10 +239,11 @@ def bunching_at_multiples(points, least: int, *, customers=None, bins: int = 10,
         raise EstimationError(f"bins is {bins} for a least redemption of {least}; take 2 or more, and no more bins than points.")
     owner = np.arange(len(amounts)) if customers is None else pd.factorize(np.asarray(customers))[0]
     place = np.floor(amounts * bins / least + 0.5).astype(np.int64)
-    top = int(place.max()) + 1
-    grid = np.zeros((owner.max() + 1, top))
-    np.add.at(grid, (owner, place), 1)
-    multiple = (np.arange(top) % bins == 0) & (np.arange(top) > 0)
+    middles = np.arange(place.min() + 1, place.max())
+    inside = np.isin(place, middles)
+    grid = np.zeros((owner.max() + 1, len(middles)))
+    np.add.at(grid, (owner[inside], place[inside] - middles[:1]), 1)
+    multiple = (middles % bins == 0) & (middles > 0)
     between = grid.sum(axis=0)[~multiple]
     if len(grid) < 2 or np.count_nonzero(between) <= degree or not multiple.any():
         why = "all are of one customer" if len(grid) < 2 else f"only {np.count_nonzero(between)} bins between the multiples hold any, as where the rules force multiples"
@@ -244,8 +257,8 @@ def bunching_at_multiples(points, least: int, *, customers=None, bins: int = 10,
         drawn.append((mass, excess / max(again.sum(), 1)))
     smooth, excess, mass = excess_at_multiples(grid.sum(axis=0), multiple, degree)
     samples = pd.DataFrame(drawn, columns=["mass", "share"])
-    table = pd.DataFrame({"count": grid.sum(axis=0), "counterfactual": smooth, "multiple": multiple}, index=pd.Index(np.arange(top) * least / bins, name="points"))
-    return Bunching(table=table, excess=excess, params=pd.Series({"mass": mass, "share": excess / len(amounts)}), se=samples.std(), draws=samples)
+    table = pd.DataFrame({"count": grid.sum(axis=0), "counterfactual": smooth, "multiple": multiple}, index=pd.Index(middles * least / bins, name="points"))
+    return Bunching(table=table, excess=excess, params=pd.Series({"mass": mass, "share": excess / inside.sum()}), se=samples.std(), draws=samples)
 
 # %% ../nbs/api/44_redeeming.ipynb #h024
 @dataclass(frozen=True, kw_only=True)

@@ -3,7 +3,7 @@
 # %% auto #0
 __all__ = ['MODEL', 'STILL', 'ALIKE', 'RANDOM', 'REPLICATIONS', 'RANDOM_CUSTOMERS', 'plan_hash', 'draw_parameters', 'play_as',
            'run_of', 'null_check_again', 'long_runs', 'found_values', 'mean_of', 'band_of', 'meets', 'meets_once',
-           'groups_of', 'validation_table', 'exact_interval', 'joint', 'score']
+           'groups_of', 'validation_table', 'joint', 'score']
 
 # %% ../nbs/api/56_validation.ipynb #c002
 import hashlib
@@ -15,6 +15,7 @@ import pandas as pd
 
 from .behaviour import Behaviour
 from .comparison import student_bounds
+from .estimation import exact_interval
 from .fits import STUDIES
 from .reenactment import Reenactment, load_table
 from .store import LongRun
@@ -157,13 +158,6 @@ def validation_table() -> pd.DataFrame:
                               "severity": float(np.mean([meets_once(row, value) for value in draws])) if counted[place] else np.nan, "verdict": "met" if meets(row, values) else "missed"})
     names = ["fact_id", "cluster", "role", "used_for", "published", "lo", "hi", "simulated", "sim_lo", "sim_hi", "severity", "verdict"]
     return pd.DataFrame(rows, columns=names)
-
-# %% ../nbs/api/56_validation.ipynb #c024
-def exact_interval(met: int, of: int) -> tuple[float, float]:
-    """Return the exact (Clopper and Pearson) 95 % interval of a share; 0 to 1 of nothing."""
-    from scipy.stats import binomtest
-
-    return tuple(binomtest(met, of).proportion_ci()) if of else (0.0, 1.0)
 
 # %% ../nbs/api/56_validation.ipynb #c026
 def joint(plan: pd.DataFrame, met: pd.DataFrame) -> pd.DataFrame:

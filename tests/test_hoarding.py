@@ -8,9 +8,12 @@ from importlib import import_module
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.stats import binomtest
+from scipy.stats import t as student
 
 import loyalty_research as lr
-from loyalty_research import hoarding, redeeming
+from loyalty_research import hoarding, recovery, redeeming
+from loyalty_research.estimation import exact_interval
 
 JD = lr.load_scheme("jd").with_readings(X28="order")
 DAY = pd.Timedelta(days=1)
@@ -233,11 +236,9 @@ def test_chances_are_what_the_ledger_redeems(made):
 
 
 def test_exact_intervals_are_those_of_scipy():
-    from scipy.stats import binomtest
-
     hits, n = np.array([0, 1, 7, 20]), np.array([5, 30, 20, 20])
     expected = [binomtest(int(h), int(m)).proportion_ci() for h, m in zip(hits, n, strict=True)]
-    assert np.allclose(redeeming.exact_interval(hits, n), np.transpose(expected))
+    assert np.allclose(exact_interval(hits, n), np.transpose(expected))
 
 
 def test_a_hazard_counts_every_chance_once(made):
@@ -251,6 +252,48 @@ def test_a_hazard_counts_every_chance_once(made):
     refused(lambda: lr.redemption_hazard(chances.assign(balance=-1)), "balance -1")
 
 
+def test_chances_of_alike_customers_are_worth_fewer():
+    """Against the variance of a ratio written out customer by customer, and where nothing says how alike they are."""
+    rng = np.random.default_rng(5)
+    chances = redeeming.make_chances(60, 12, seed=5)
+    taken = rng.random(720) < np.repeat(rng.beta(0.5, 0.5, 60), 12)
+    chances["redeemed"] = np.where(taken, chances["most"], 0)
+    table = lr.redemption_hazard(chances, edges=[0, 300, 1e9])
+    for row in table.itertuples():
+        mine = chances[(chances["most"] > 0) & chances["balance"].between(row.low_edge, row.high_edge, inclusive="left")]
+        n, p, of = len(mine), (mine["redeemed"] > 0).mean(), mine["customer_id"].nunique()
+        off = [((each["redeemed"] > 0).sum() - p * len(each)) ** 2 for _, each in mine.groupby("customer_id")]
+        worth = p * (1 - p) / (of / (of - 1) * sum(off) / n**2) * (student.ppf(0.975, n - 1) / student.ppf(0.975, of - 1)) ** 2
+        low, high = exact_interval(worth * p, worth)
+        assert worth < n / 1.3 and np.allclose([row.exposure, row.customers, row.rate, row.low, row.high], [n, of, p, low, high])
+
+
+def test_a_class_of_one_customer_or_without_redemptions_counts_each_customer_once():
+    chances = redeeming.make_chances(30, 12, seed=5)
+    none = lr.redemption_hazard(chances)
+    assert np.allclose(none["high"], exact_interval(0, none["customers"])[1]) and (none["low"] == 0).all()
+    one = chances[chances["customer_id"] == 3].copy()
+    one["redeemed"] = one["most"] * (np.arange(12) % 2)
+    assert (lr.redemption_hazard(one)[["low", "high"]].diff(axis=1)["high"] > 0.9).all()
+
+
+def test_independent_intervals_would_break_their_word_where_customers_differ():
+    design = recovery.designs()["redemption hazard"]
+    true = pd.Series(design.true)
+    tables = [design.intervals(seed).loc[list(true.index)] for seed in range(100)]
+    naive = [exact_interval(table["redeemed"], table["exposure"]) for table in tables]
+    held = sum((low <= true) & (true <= high) for low, high in naive)
+    assert held["1,000 and more"] < 88 <= 92 <= sum((table["low"] <= true) & (true <= table["high"]) for table in tables)["1,000 and more"]
+
+
+def test_bunching_looks_between_the_smallest_and_the_largest_redemption():
+    """A least redemption leaves bins below it empty and a heap at itself, which are no part of the curve."""
+    points = np.concatenate([np.arange(2000, 9000, 5), np.repeat([2000, 3000, 5000], 60)])
+    found = lr.bunching_at_multiples(points, 1000, draws=20)
+    assert found.table.index[0] == 2100 and np.allclose(found.table["counterfactual"], 20, atol=0.01)
+    assert np.isclose(found.excess, 120) and np.isclose(found.params["mass"], 6)
+
+
 def test_bunching_finds_the_share_that_was_moved_and_nothing_where_nothing_was():
     rng = np.random.default_rng(8)
     free = 200 + rng.gamma(2.0, 1200, 8000)
@@ -259,7 +302,8 @@ def test_bunching_finds_the_share_that_was_moved_and_nothing_where_nothing_was()
         seen = np.where(rng.random(len(free)) < share, np.maximum(np.round(free / 1000), 1) * 1000, free)
         found = lr.bunching_at_multiples(seen, 1000, customers=rng.integers(0, 900, len(free)), draws=100)
         assert abs(found.params["share"] - share) < 4 * found.se["share"] < 0.06
-        assert np.isclose(found.excess, found.params["share"] * len(seen)) and found.table["count"].sum() == len(seen)
+        inside = ((seen >= found.table.index[0] - 50) & (seen < found.table.index[-1] + 50)).sum()
+        assert np.isclose(found.excess, found.params["share"] * inside) and found.table["count"].sum() == inside > 0.98 * len(seen)
 
 
 def test_bunching_refuses_what_it_cannot_tell():
