@@ -8,6 +8,7 @@ READY := $(VENV)/.ready
 AXE := $(VENV)/axe.min.js
 MAKEFLAGS += --no-builtin-rules --no-print-directory
 export PYDEVD_DISABLE_FILE_VALIDATION = 1
+unexport PYTHONDONTWRITEBYTECODE  # some containers set it: each of hundreds of processes would compile its libraries anew
 
 .PHONY: help setup study test export refresh refresh-long site lab bench soak lock clean
 
