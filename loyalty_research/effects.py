@@ -517,7 +517,8 @@ class Jump(Effect):
     def plot(self, ax=None, *, y_label: str = "outcome", title: str = ""):
         """Draw the bins and the two lines; return the axes."""
         cutoff = self.edge - 0.5
-        grid = np.r_[np.linspace(cutoff - self.bandwidth, cutoff - 1e-6, 50), np.linspace(cutoff + 1e-6, cutoff + self.bandwidth, 50)]
+        reach = self.bandwidth * np.linspace(1e-9, 1 - 1e-9, 50)     # not the ends themselves, where the last digit decides on which side a point lies
+        grid = np.r_[cutoff - reach[::-1], cutoff + reach]
         low, high = self.interval
         words = title or f"The effect at the edge is {self.params['effect']:.3g} ({low:.3g} to {high:.3g})".replace("-", "\N{MINUS SIGN}")
         return plot_jump(self.bins(), self.predict(grid), edge=self.edge, y_label=y_label, title=words, hole=self.donut, ax=ax)

@@ -83,7 +83,7 @@ def run_all(study) -> None:
     assert done and [cell["execution_count"] for cell in code] == list(range(1, len(code) + 1))
 
 
-@pytest.mark.parametrize("study", STUDIES[-1:], indirect=True, ids=ids)
+@pytest.mark.parametrize("study", [path for path in STUDIES if path.stem.startswith("s02")], indirect=True, ids=ids)   # the quickest
 def test_a_kernel_runs_a_whole_study(study):
     run_all(study)
 
