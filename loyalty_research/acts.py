@@ -20,7 +20,7 @@ from .minds import (ACCOUNT, ACTS, BASKETS, CHANNELS_LUCK, FOLLOW_UPS, GAPS, GOO
                                     joins, logistic, normal, plan_worth, renews, uniform)
 from .points import REDEMPTION_ENTRY, most_at_outlet, most_on_order
 from .population import CATEGORIES
-from .scoring import Event
+from .scoring import new_event
 from .state import KIND, NULL, OUTLETS, PLANS, compiled
 from .tallies import ACT_ROWS, FEES, GMV, ORDERS, SPEND, USES, count
 from .world import CHANNEL_MARKS, SHOPS
@@ -87,7 +87,7 @@ def do_one(customer, rules, out, world, note, kind, amount_fen, points, currency
     day = note.time // DAY_US
     tick(customer, rules, out, day)
     item = 0 if kind == VERIFIED else NULL  # a verification is known by its name, not as the main one
-    event = Event(kind, day, amount_fen, points, note.order, item, note.category, note.shop, world.channel[note.channel], note.virtual, currency, outlet, -1)
+    event = new_event(kind, day, amount_fen, points, note.order, item, note.category, note.shop, world.channel[note.channel], note.virtual, currency, outlet, -1)
     step(customer, rules, out, event, note.time, 0)
 
 # %% ../nbs/api/36_acts.ipynb #c017
@@ -190,7 +190,7 @@ def pick_goods(person, n):
 def most_in_points(customer, rules, day, fen, order, shop_rule):
     """Return the most points that an order takes, of which currency, and in which steps; the first currency that takes any counts."""
     for currency in range(rules.n_currencies):
-        ask = Event(REDEEM, day, fen, 1 << 60, order, NULL, NULL, NULL, 0, 0, currency, -1, shop_rule)
+        ask = new_event(REDEEM, day, fen, 1 << 60, order, NULL, NULL, NULL, 0, 0, currency, -1, shop_rule)
         most, _ = most_on_order(customer, rules, ask, 0)
         if most > 0:
             return most, currency, rules.currency[currency].multiple

@@ -30,7 +30,7 @@ from .points import ACCRUAL, REDEMPTION_ENTRY, most_at_outlet, most_on_order
 from .replay import FAILURES, Replay, check_size, columns_of, event_at
 from .results import Ledger, instant
 from .schemes import Scheme, check_scheme
-from .scoring import ACT, AMOUNT_RATE, Event, room_under, wanted_points
+from .scoring import ACT, AMOUNT_RATE, new_event, room_under, wanted_points
 from .simulation import Simulation, acts_table, number_events, run_all
 from .state import CURRENCIES, CUSTOMER, ENTRIES, NULL, OUTPUT, clear_customer, compile_rules, compiled, new_record
 from .world import compile_world, reward_of
@@ -84,7 +84,7 @@ def left_to_pay(total, until, before, worth):
 def earned_on(customer, rules, day, fen, currency):
     """Return the points of a currency that an order of so many fen earns by itself."""
     points = 0
-    event = Event(ORDER, day, fen, 0, NULL, NULL, NULL, NULL, 0, 0, currency, -1, -1)
+    event = new_event(ORDER, day, fen, 0, NULL, NULL, NULL, NULL, 0, 0, currency, -1, -1)
     for at in range(rules.kind_start[ORDER], rules.kind_start[ORDER + 1]):
         number = rules.entry[at].award
         rule = rules.award[number]
@@ -144,7 +144,7 @@ def plan_ahead(customer, rules, world, days, total, shop_rule, rows, n, currency
     for k in range(n - 1, -1, -1):
         row = rows[k]
         keep = DAILY ** (days[rows[k + 1]] - days[row]) if k + 1 < n else 1.0
-        ask = Event(REDEEM, days[row], total[row], 1 << 60, NULL, NULL, NULL, NULL, 0, 0, currency, -1, shop_rule[row])
+        ask = new_event(REDEEM, days[row], total[row], 1 << 60, NULL, NULL, NULL, NULL, 0, 0, currency, -1, shop_rule[row])
         for place in range(BALANCES):
             _, values[k, place] = best_points(customer, rules, world, ask, np.int64(place * unit), 0, values[k + 1], unit, keep)
     return unit
@@ -185,7 +185,7 @@ def note_chances(customer, rules, world, event, full_fen, shop_rule, visit, chan
         if visit:
             most = most_at_outlet(customer, rules, currency, outlet) if outlet >= 0 else 0
         else:
-            most, _ = most_on_order(customer, rules, Event(REDEEM, event.day, full_fen, 1 << 60, event.order, NULL, NULL, NULL, 0, 0, currency, -1, shop_rule), 0)
+            most, _ = most_on_order(customer, rules, new_event(REDEEM, event.day, full_fen, 1 << 60, event.order, NULL, NULL, NULL, 0, 0, currency, -1, shop_rule), 0)
         if most > 0 or (visit == 0 and rule.offers_orders):
             chance = chances[n]
             n += 1
@@ -229,9 +229,9 @@ def act_as_twin(twin, rules, out, event, now, row, points, currency, outlet, ful
     """Let a twin redeem what it wishes at an act and then do the act, at what is left to pay; its own redemptions stand in for the customer's."""
     if points > 0:
         kind = EXCHANGE if visit else REDEEM
-        step(twin, rules, out, Event(kind, event.day, full_fen, points, event.order, NULL, NULL, NULL, 0, 0, currency, outlet, shop_rule), now, row)
+        step(twin, rules, out, new_event(kind, event.day, full_fen, points, event.order, NULL, NULL, NULL, 0, 0, currency, outlet, shop_rule), now, row)
     if event.kind != REDEEM and event.kind != EXCHANGE and event.kind != COURIER_GIFT:
-        step(twin, rules, out, Event(event.kind, event.day, fen, event.points, event.order, event.item, event.category, event.shop, event.channels, event.virtual,
+        step(twin, rules, out, new_event(event.kind, event.day, fen, event.points, event.order, event.item, event.category, event.shop, event.channels, event.virtual,
                                      event.currency, event.name, event.shop_rule), now, row)
 
 # %% ../nbs/api/41_hoarding.ipynb #h026
@@ -253,7 +253,7 @@ def follow_twin(twin, rules, out, world, columns, time, orders, start, stop, att
         k += 1 if head[row] == row else 0
         if attended[row] and (visit or head[row] == row):
             next_day = columns[0][rows[k + 1]] if k + 1 < n else event.day
-            ask = Event(REDEEM, event.day, total[row], 1 << 60, event.order, NULL, NULL, NULL, 0, 0, max(plan, 0), -1, shop_rule[row])
+            ask = new_event(REDEEM, event.day, total[row], 1 << 60, event.order, NULL, NULL, NULL, 0, 0, max(plan, 0), -1, shop_rule[row])
             points, currency = wished_points(twin, rules, world, ask, visit, plan >= 0 and k < n, values[min(k + 1, n)], unit, DAILY ** (next_day - event.day), next_day)
             outlet = world.outlet[currency]
         if head[row] == row:

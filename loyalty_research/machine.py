@@ -14,7 +14,7 @@ from .dates import FIRST_DAY, NEVER
 from .membership import post_fees
 from .points import (ACCRUAL, LATE, NO_LOT, NO_OUTLET, TOO_MANY_KEYS, TOO_MANY_LINES, accrue, add_to_lot, claw_back, decline, exchange, exchange_by_itself,
                                      expire, give_back, next_expiry, order_of, pend, penalise, post, redeem, release, transfer)
-from .scoring import (LEVEL, TENURE, Event, award, begin_tenure, change_score, count_award, count_trailing, find_line, next_value_day,
+from .scoring import (LEVEL, TENURE, award, begin_tenure, change_score, count_award, count_trailing, find_line, new_event, next_value_day,
                                       post_value, ratio, set_level, set_state, uncount_award, wanted_points)
 from .state import (EARNINGS, KEYS, KIND, LINES, NULL, RATES, ROWS, TAG_LINE, TAG_ORDER, compiled, find_key,
                                     find_or_add_key)
@@ -224,7 +224,7 @@ def unrate_line(customer, rules, line):
 @compiled
 def order_again(customer, rules, out, line, day):
     """Order the same line again: an exchange of goods is a return and a new line at the same price (X32)."""
-    place_order(customer, rules, out, Event(ORDER, day, line.amount_fen, 0, line.order, line.item, line.category, line.shop, line.channels,
+    place_order(customer, rules, out, new_event(ORDER, day, line.amount_fen, 0, line.order, line.item, line.category, line.shop, line.channels,
                                             line.virtual, 0, -1, -1))
 
 # %% ../nbs/api/14_machine.ipynb #c023

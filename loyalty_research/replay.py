@@ -27,7 +27,7 @@ from .machine import DAY_US, has_room, open_account, step, tick
 from .opening import Held, Opening, check_opening
 from .results import Folder, Ledger, Rows, acts_of, as_dates, closed, empty_part, instant, tables_of, to_frame
 from .schemes import Scheme, check_scheme
-from .scoring import Event, value_score, write_score
+from .scoring import new_event, value_score, write_score
 from .state import (CHANGES, COMPONENTS, CUSTOMER, NULL, OUTPUT, ROWS, clear_customer, compile_rules, compiled, least_score,
                                     named_channels, named_items, named_shops, new_record, settlements)
 from .statements import write_statement
@@ -38,7 +38,7 @@ from .tiers import add_seats, change_of, invite, place
 def event_at(columns, row):
     """Return one row of the columns as an event."""
     day, kind, amount_fen, points, order, item, category, shop, channels, virtual, currency, name, shop_rule = columns
-    return Event(kind[row], day[row], amount_fen[row], points[row], order[row], item[row], category[row], shop[row], channels[row],
+    return new_event(kind[row], day[row], amount_fen[row], points[row], order[row], item[row], category[row], shop[row], channels[row],
                  virtual[row], currency[row], name[row], shop_rule[row])
 
 # %% ../nbs/api/20_replay.ipynb #c005

@@ -3,8 +3,8 @@
 # %% auto #0
 __all__ = ['ACT', 'AMOUNT_RATE', 'NEW_CATEGORY', 'SHOPPING_DAY', 'NTH_SHOPPING_DAY', 'CONSECUTIVE_MONTH', 'TENURE', 'STATE',
            'LEVEL', 'STREAK', 'AMOUNT', 'GIVEN', 'TRAILING', 'LIFETIME', 'STATE_WINDOW', 'LARGEST', 'ORDER',
-           'REPUTATION', 'CAP_ORDER', 'CAP_CATEGORY', 'CAP_SHOP', 'Event', 'is_new_category', 'is_new_day', 'divide',
-           'ratio', 'step_points', 'lengthen_run', 'find_line', 'review_points', 'purchase_points', 'matches',
+           'REPUTATION', 'CAP_ORDER', 'CAP_CATEGORY', 'CAP_SHOP', 'Event', 'new_event', 'is_new_category', 'is_new_day',
+           'divide', 'ratio', 'step_points', 'lengthen_run', 'find_line', 'review_points', 'purchase_points', 'matches',
            'boosted', 'wanted_points', 'start_periods', 'keyed_count', 'room_under', 'award', 'change_score',
            'count_trailing', 'count_award', 'uncount_award', 'drop_until', 'anniversary_of', 'begin_tenure',
            'anniversaries_until', 'set_state', 'set_level', 'value_score', 'next_value_day', 'write_score',
@@ -12,6 +12,8 @@ __all__ = ['ACT', 'AMOUNT_RATE', 'NEW_CATEGORY', 'SHOPPING_DAY', 'NTH_SHOPPING_D
 
 # %% ../nbs/api/10_scoring.ipynb #c002
 from typing import NamedTuple
+
+import numpy as np
 
 from .dates import FIRST_DAY, LAST_DAY, NEVER
 from .state import (COMPONENTS, KIND, NULL, PER, TAG_CAP, TAG_CATEGORY, TAG_LINE, TAG_ORDER, WINDOW_DAYS, WINDOWS,
@@ -41,6 +43,13 @@ class Event(NamedTuple):
     currency: int
     name: int  # what item_id names: an outlet, a verification, an account; -1 for a name no rule knows
     shop_rule: int  # the shop's place among those that redemption rules name; -1 for none
+
+# %% ../nbs/api/10_scoring.ipynb #c003a
+@compiled
+def new_event(kind, day, amount_fen, points, order, item, category, shop, channels, virtual, currency, name, shop_rule):
+    """Return an act whose numbers are all int64: of one type whichever driver makes it, so that each step is compiled once."""
+    return Event(np.int64(kind), np.int64(day), np.int64(amount_fen), np.int64(points), np.int64(order), np.int64(item), np.int64(category),
+                 np.int64(shop), np.int64(channels), np.int64(virtual), np.int64(currency), np.int64(name), np.int64(shop_rule))
 
 # %% ../nbs/api/10_scoring.ipynb #c005
 @compiled

@@ -7,11 +7,11 @@ __all__ = ['STEP_OPTIONS', 'CACHE_FOLDER', 'NULL', 'KIND', 'PER', 'WINDOWS', 'EN
            'ROWS', 'DAYS', 'MONTHS', 'AWARD', 'COMPONENT', 'CURRENCY', 'FEE', 'PLAN', 'ENTRY_RULE', 'STEP', 'RULES',
            'SCORE', 'COUNTER', 'KEYED', 'LOT', 'PURSE', 'EARNING', 'LINE', 'ORDER_RECORD', 'REDEMPTION', 'CUSTOMER',
            'ENTRY_ROW', 'DECLINED_ROW', 'SCORE_ROW', 'TIER_ROW', 'FEE_ROW', 'OUTPUT', 'KEYED_START', 'TAG_CATEGORY',
-           'TAG_LINE', 'TAG_ORDER', 'TAG_CAP', 'cache_folder', 'compiled', 'new_record', 'slot_of', 'find_key', 'grow',
-           'find_or_add_key', 'clear_keys', 'clear_score', 'clear_customer', 'fitted', 'least_score', 'whole',
-           'multiple_of', 'day_or', 'set_award', 'named_items', 'named_channels', 'named_shops', 'set_components',
-           'expiry_table', 'set_currency', 'settlements', 'set_calendar', 'set_ladders', 'set_boost', 'set_score_award',
-           'set_earning', 'set_entries', 'number_slots', 'compile_rules']
+           'TAG_LINE', 'TAG_ORDER', 'TAG_CAP', 'cache_folder', 'widened', 'compiled', 'new_record', 'slot_of',
+           'find_key', 'grow', 'find_or_add_key', 'clear_keys', 'clear_score', 'clear_customer', 'fitted',
+           'least_score', 'whole', 'multiple_of', 'day_or', 'set_award', 'named_items', 'named_channels', 'named_shops',
+           'set_components', 'expiry_table', 'set_currency', 'settlements', 'set_calendar', 'set_ladders', 'set_boost',
+           'set_score_award', 'set_earning', 'set_entries', 'number_slots', 'compile_rules']
 
 # %% ../nbs/api/03_state.ipynb #c002
 import hashlib
@@ -30,7 +30,7 @@ from .dates import (FIRST_DAY, LAST_DAY, NEVER, add_months, all_days, day_number
 from .events import EVENT_KINDS, SchemeError
 
 # %% ../nbs/api/03_state.ipynb #c004
-STEP_OPTIONS = {"cache": True, "nogil": True, "_nrt": False, "error_model": "numpy"}
+STEP_OPTIONS = {"cache": True, "nogil": True, "_nrt": False, "error_model": "numpy", "no_cfunc_wrapper": True}
 
 # %% ../nbs/api/03_state.ipynb #c005
 def cache_folder() -> Path:
@@ -51,14 +51,25 @@ def cache_folder() -> Path:
 CACHE_FOLDER = cache_folder()
 
 
+def widened(kind: numba.types.Type) -> numba.types.Type:
+    """Return the type of an argument for which a step is compiled: int64 for a constant and for a whole number of any width."""
+    kind = numba.types.unliteral(kind)
+    narrow = isinstance(kind, numba.types.Integer) and kind != numba.types.uint64
+    return numba.types.int64 if narrow else kind
+
+# %% ../nbs/api/03_state.ipynb #c006a
 def compiled(function: Callable) -> Callable:
     """Compile a step on its first call and keep it in the cache folder; the caller's own numba settings stay as they are."""
     before = numba.config.CACHE_DIR
     numba.config.CACHE_DIR = str(CACHE_FOLDER)
     try:
-        return numba.njit(**STEP_OPTIONS)(function)
+        step = numba.njit(**STEP_OPTIONS)(function)
     finally:
         numba.config.CACHE_DIR = before
+    if not numba.config.DISABLE_JIT:
+        find = step.get_call_template
+        step.get_call_template = lambda args, kws: find([widened(each) for each in args], {name: widened(each) for name, each in kws.items()})
+    return step
 
 # %% ../nbs/api/03_state.ipynb #c008
 NULL = -(2**63)

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 import loyalty_research as lr
+from loyalty_research import state
 from loyalty_research.dates import FIRST_DAY, NEVER, day_number
 from loyalty_research.language import Number
 from loyalty_research.state import (
@@ -17,6 +18,7 @@ from loyalty_research.state import (
     TAG_ORDER,
     clear_keys,
     compile_rules,
+    compiled,
     expiry_table,
     find_key,
     find_or_add_key,
@@ -235,3 +237,21 @@ def test_the_control_has_empty_tables():
     table = compile_rules(NONE)[0]
     counts = ("n_components", "n_awards", "n_currencies", "n_plans", "n_tiers", "window_days", "confirm_days")
     assert [int(table[name]) for name in counts] == [0, 0, 0, 0, 1, 180, 10]
+
+
+# ------------------------------------------------------------------------------------------------- compiling
+
+
+def test_a_step_is_compiled_once_for_whole_numbers_of_any_width(tmp_path, monkeypatch):
+    monkeypatch.setattr(state, "CACHE_FOLDER", tmp_path)
+
+    @compiled
+    def twice(points):
+        return 2 * points
+
+    @compiled
+    def calls(wide, narrow):
+        return twice(wide) + twice(narrow) + twice(3) + twice(wide > 0)
+
+    assert calls(np.int64(5), np.int32(4)) == 26
+    assert [str(arguments) for arguments, in twice.overloads] == ["int64", "bool"]
