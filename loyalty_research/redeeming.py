@@ -3,17 +3,19 @@
 # %% auto #0
 __all__ = ['OPTION_COLUMNS', 'EARNED_COLUMNS', 'BY', 'SCORES', 'LOG_WEIGHTS', 'CHOICE_NAMES', 'IN_LOGS', 'LEAST', 'MOST',
            'redemption_chances', 'effective_chances', 'redemption_hazard', 'check_chances', 'Bunching',
-           'excess_at_multiples', 'bunching_at_multiples', 'Choices', 'to_choices', 'weigh', 'choice_loglik', 'climb',
-           'maximise_choices', 'spread_of', 'StockpilingFit', 'expected_choice', 'draw_choices', 'profile_choices',
-           'check_choices', 'fit_stockpiling', 'make_chances', 'forecast_redemptions']
+           'excess_at_multiples', 'bunching_at_multiples', 'Choices', 'to_choices', 'weigh', 'add_log_chances',
+           'add_misses', 'choice_loglik', 'climb', 'maximise_choices', 'spread_of', 'StockpilingFit', 'expected_choice',
+           'draw_choices', 'profile_choices', 'check_choices', 'fit_stockpiling', 'make_chances',
+           'forecast_redemptions']
 
 # %% ../nbs/api/44_redeeming.ipynb #h003
 import warnings
 from dataclasses import dataclass, field
+from math import exp, log1p
 
 import numpy as np
 import pandas as pd
-from scipy.special import expit, log_expit, logsumexp, ndtri, stdtrit
+from scipy.special import expit, logsumexp, ndtri, stdtrit
 
 from .churn import Fit
 from .dates import NEVER
@@ -22,6 +24,7 @@ from .events import EstimationError, open_events
 from .hoarding import OPTIONS, least_points, run_twins
 from .results import instant
 from .schemes import Scheme
+from .state import compiled
 
 # %% ../nbs/api/44_redeeming.ipynb #h005
 OPTION_COLUMNS = [f"option_{place}" for place in range(OPTIONS + 1)]
@@ -316,24 +319,43 @@ def weigh(choices: Choices, params: np.ndarray) -> tuple[np.ndarray, ...]:
     total = logsumexp(drift, axis=1)
     return drift - total[:, None], total, np.exp(log_cost + spread * SCORES) / scale
 
+# %% ../nbs/api/44_redeeming.ipynb #h027a
+@compiled
+def add_log_chances(total, some, cost, starts, joint):
+    """Add to each customer's row, by score, the log chances of having redeemed or not."""
+    for customer in range(len(starts) - 1):
+        for row in range(starts[customer], starts[customer + 1]):
+            for score in range(len(cost)):
+                ahead = total[row] - cost[score] if some[row] else cost[score] - total[row]
+                joint[customer, score] += min(ahead, 0.0) - log1p(exp(-abs(ahead)))
+
+# %% ../nbs/api/44_redeeming.ipynb #h027b
+@compiled
+def add_misses(total, some, cost, starts, weight, by_row, by_score):
+    """Add up, by row and by score, what was redeemed or not less its chance, with the customers' weights of the scores."""
+    for customer in range(len(starts) - 1):
+        for row in range(starts[customer], starts[customer + 1]):
+            for score in range(len(cost)):
+                miss = weight[customer, score] * (some[row] - 1 / (1 + exp(cost[score] - total[row])))
+                by_row[row] += miss
+                by_score[score] += miss
+
 # %% ../nbs/api/44_redeeming.ipynb #h027
 def choice_loglik(choices: Choices, params: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
     """Return the log-likelihood, its slopes by the five parameters, and each customer's log posterior of the scores."""
     log_cost, spread, mental, earned, scale = params
     log_share, total, cost = weigh(choices, params)
-    odds, some, row = total[:, None] - cost, choices.taken > 0, np.arange(len(total))
+    some, row, starts = choices.taken > 0, np.arange(len(total)), np.append(choices.starts, len(total))
     place = np.maximum(choices.taken - 1, 0)
     picked = np.where(some, log_share[row, place], 0)
-    each = log_expit(np.where(some[:, None], odds, -odds)) + picked[:, None]
-    joint = LOG_WEIGHTS + np.add.reduceat(each, choices.starts)
+    joint = LOG_WEIGHTS + np.add.reduceat(picked, choices.starts)[:, None]
+    add_log_chances(total, some, cost, starts, joint)
     value = logsumexp(joint, axis=1)
     posterior = joint - value[:, None]
-    share = np.exp(log_share)
-    weight = np.exp(np.repeat(posterior, np.diff(np.append(choices.starts, len(total))), axis=0))
-    miss = weight * (some[:, None] - expit(odds))
-    pull, by_cost = miss.sum(axis=1), -(miss @ np.column_stack([cost, cost * SCORES])).sum(axis=0)
+    share, pull, by_score = np.exp(log_share), np.zeros(len(total)), np.zeros(len(cost))
+    add_misses(total, some, cost, starts, np.exp(posterior), pull, by_score)
     gains = {2: -choices.points / scale, 3: -choices.lost / scale, 4: -np.where(choices.open, log_share + total[:, None], 0) / scale}
-    slopes = np.array([by_cost[0], by_cost[1], 0, 0, (miss @ cost).sum() / scale])
+    slopes = np.array([-by_score @ cost, -by_score @ (cost * SCORES), 0, 0, by_score @ cost / scale])
     for name, gain in gains.items():
         mean = (share * gain).sum(axis=1)
         slopes[name] += (pull * mean).sum() + np.where(some, gain[row, place] - mean, 0).sum()
