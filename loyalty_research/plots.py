@@ -4,9 +4,10 @@
 __all__ = ['COLORS', 'INK', 'QUIET', 'GRID', 'WIDTH', 'DPI', 'pick_colors', 'check_numbers', 'panels', 'dress', 'scale_axis',
            'write', 'legend_above', 'add_mark', 'spread_apart', 'label_ends', 'plot_lines', 'plot_flows', 'plot_shares',
            'share_at_least', 'plot_distribution', 'plot_histogram', 'plot_fees', 'plot_split', 'plot_ranges',
-           'plot_tornado', 'plot_survival', 'plot_counts', 'save_result']
+           'plot_tornado', 'plot_survival', 'plot_counts', 'write_number', 'style_table', 'save_result']
 
 # %% ../nbs/api/05_plots.ipynb #c002
+import hashlib
 import os
 import textwrap
 from collections.abc import Mapping, Sequence
@@ -792,6 +793,47 @@ def plot_counts(table: pd.DataFrame, *, x_label: str, y_label: str, title: str =
     dress(ax, title=title, x_label=x_label, y_label=y_label)
     legend_above(ax, len(table.columns))
     return ax
+
+# %% ../nbs/api/05_plots.ipynb #table1
+def write_number(value: float) -> str:
+    """Return a number with three significant digits, or with all before the point where there are more."""
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
+
+# %% ../nbs/api/05_plots.ipynb #table1a
+def style_table(table: pd.DataFrame, *, index: bool = True, **formats: str):
+    """Return a table as it is shown on a page.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Distinct column names.
+    index : bool
+        Whether the index is shown.
+    **formats : str
+        For a column, how its numbers are written, like ``share="{:.0%}"``; without one, `write_number` writes floats.
+
+    Returns
+    -------
+    Styler
+        A cell displays it.
+
+    Raises
+    ------
+    ValueError
+        If there is a format for a column that the table lacks.
+    """
+    from pandas.io.formats.style import Styler             # loads its templates: only where a table is shown
+
+    table = table.infer_objects()
+    unknown = [name for name in formats if name not in table]
+    if unknown:
+        raise ValueError(f"table lacks the column {unknown[0]!r}, for which there is a format.")
+    texts = [f"td.col{place}" for place, dtype in enumerate(table.dtypes) if not pd.api.types.is_numeric_dtype(dtype)]
+    floats = dict.fromkeys(table.select_dtypes("float").columns, write_number)
+    shown = Styler(table, cell_ids=False, uuid=hashlib.sha256(table.to_csv().encode()).hexdigest()[:5])
+    shown.set_table_attributes('class="dataframe"').format({**floats, **formats}, na_rep="", escape="html")
+    shown.set_table_styles([{"selector": cells, "props": "text-align: left"} for cells in texts])
+    return shown if index else shown.hide(axis="index")
 
 # %% ../nbs/api/05_plots.ipynb #c047
 def save_result(name: str, result) -> None:
