@@ -828,11 +828,11 @@ def style_table(table: pd.DataFrame, *, index: bool = True, **formats: str):
     unknown = [name for name in formats if name not in table]
     if unknown:
         raise ValueError(f"table lacks the column {unknown[0]!r}, for which there is a format.")
-    texts = [f"td.col{place}" for place, dtype in enumerate(table.dtypes) if not pd.api.types.is_numeric_dtype(dtype)]
     floats = dict.fromkeys(table.select_dtypes("float").columns, write_number)
     shown = Styler(table, cell_ids=False, uuid=hashlib.sha256(table.to_csv().encode()).hexdigest()[:5])
     shown.set_table_attributes('class="dataframe"').format({**floats, **formats}, na_rep="", escape="html")
-    shown.set_table_styles([{"selector": cells, "props": "text-align: left"} for cells in texts])
+    sides = ["right" if pd.api.types.is_numeric_dtype(dtype) else "left" for dtype in table.dtypes]
+    shown.set_table_styles([{"selector": f".col{place}", "props": f"text-align: {side}"} for place, side in enumerate(sides)])
     return shown if index else shown.hide(axis="index")
 
 # %% ../nbs/api/05_plots.ipynb #c047

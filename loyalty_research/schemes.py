@@ -16,6 +16,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, is_dataclass
 from decimal import Decimal
+from functools import lru_cache
 from html import escape
 from importlib.resources import files
 from itertools import zip_longest
@@ -150,6 +151,7 @@ def build(tables: dict, chosen: Mapping[str, str], file: str, text: str = "") ->
                   _numbers=tuple(place.numbers), _file=file)
 
 # %% ../nbs/api/08_schemes.ipynb #c034
+@lru_cache(maxsize=64)  # a scheme does not change
 def parse(text: str, file: str) -> Scheme:
     """The scheme of a text; the paths of every choice must exist, what it sets is checked when it is chosen."""
     try:

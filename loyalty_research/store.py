@@ -8,6 +8,7 @@ import hashlib
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from importlib.resources import files
 from pathlib import Path
 
@@ -75,7 +76,7 @@ class LongRun:
     rows: pd.DataFrame = field(repr=False)
     compute: Callable[[pd.DataFrame], pd.DataFrame] = field(repr=False)
 
-    @property
+    @cached_property
     def path(self) -> Path:
         """The file, named by the hash of the inputs."""
         return results_folder() / f"{self.name}-{hash_inputs({'inputs': self.inputs, 'rows': self.rows})}.csv"
