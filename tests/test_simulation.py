@@ -1,6 +1,7 @@
 """Simulated customers: the same ledger as the batch driver's, the same answer for any threads, the same luck everywhere."""
 from __future__ import annotations
 
+from bisect import bisect_left
 from importlib.resources import files
 
 import numpy as np
@@ -298,14 +299,15 @@ def test_benefits_are_counted_as_by_hand(key):
     starts = np.datetime64(first, "D") + 7 * np.arange(82)
     plans = member_weeks(log, scheme, starts.astype("datetime64[us]"))
     replayed = lr.replay(log, scheme, until=np.datetime64(done.setting.days[2], "D"))
-    settled = replayed.tiers.assign(place=replayed.tiers["tier"].cat.codes) if len(scheme.tiers) else None
+    changes = {customer: (mine["settled_on"].tolist(), mine["tier"].cat.codes.tolist()) for customer, mine in replayed.tiers.groupby("customer_id")} if len(scheme.tiers) else {}
     names = [tier.name for tier in scheme.tiers]
 
     def holds(benefit, customer, day, week):
         if benefit.plan:
             return plans.get((customer, week)) == benefit.plan
-        mine = settled[(settled["customer_id"] == customer) & (settled["settled_on"] < day)]
-        return len(mine) > 0 and mine["place"].iloc[-1] >= names.index(benefit.tier)
+        days, places = changes.get(customer, ([], []))
+        before = bisect_left(days, day)
+        return before > 0 and places[before - 1] >= names.index(benefit.tier)
 
     found = done.tally[COUNTS][:, USES:]
     orders = log[log["kind"] == "order"]

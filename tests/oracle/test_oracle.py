@@ -150,15 +150,15 @@ def to_frame(rows: list[dict]) -> pd.DataFrame:
 # -------------------------------------------------------------------------------------------- comparison
 
 
-def plain(value):
-    """A cell of a result as a Python value, null as None."""
-    if pd.isna(value):
-        return None
-    return value.to_pydatetime() if isinstance(value, pd.Timestamp) else value
+def plain(column: pd.Series) -> list:
+    """The cells of a column of a result as Python values, nulls as None."""
+    timed = pd.api.types.is_datetime64_dtype(column.dtype)
+    cells = pd.DatetimeIndex(column).to_pydatetime() if timed else column.astype(object)
+    return [None if null else cell for null, cell in zip(column.isna(), cells, strict=True)]
 
 
 def to_rows(frame: pd.DataFrame) -> list[dict]:
-    columns = {name: [plain(value) for value in frame[name].astype(object)] for name in frame.columns}
+    columns = {name: plain(frame[name]) for name in frame.columns}
     return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
 
 
