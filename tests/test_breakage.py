@@ -5,7 +5,17 @@ import pytest
 
 import loyalty_research as lr
 from loyalty_research import breakage
-from loyalty_research.breakage import JD_LIFE, PARTS, RATES, WHOLE, always_redeemed, bean_variant, rule_parts, run_rules, run_simulated
+from loyalty_research.breakage import (
+    JD_LIFE,
+    PARTS,
+    RATES,
+    WHOLE,
+    always_redeemed,
+    bean_variant,
+    rule_parts,
+    run_rules,
+    run_simulated,
+)
 
 
 def log_of(*days, amount=600.0):

@@ -3,7 +3,16 @@ import pandas as pd
 import pytest
 
 from loyalty_research import claims
-from loyalty_research.claims import COLUMNS, VERDICTS, article_claims, claim_tests, claim_verdicts, common_verdict, effects_of, in_order
+from loyalty_research.claims import (
+    COLUMNS,
+    VERDICTS,
+    article_claims,
+    claim_tests,
+    claim_verdicts,
+    common_verdict,
+    effects_of,
+    in_order,
+)
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,6 @@ from loyalty_research.comparison import COLUMNS, sum_customers, sum_fees
 
 from .properties.logs import make_log, make_scheme
 
-
 JD, TAOBAO, NONE = (lr.load_scheme(key) for key in ("jd", "taobao", "none"))
 AT_ORDER = JD.with_readings(X28="order")
 

@@ -3,7 +3,18 @@ import numpy as np
 import pandas as pd
 
 from loyalty_research.behaviour import Behaviour
-from loyalty_research.do_points_keep import BEFORE, READ, beans_alone, claims, held_table, live_on, pushed_weeks, two_kinds, wiped, world_table
+from loyalty_research.do_points_keep import (
+    BEFORE,
+    READ,
+    beans_alone,
+    claims,
+    held_table,
+    live_on,
+    pushed_weeks,
+    two_kinds,
+    wiped,
+    world_table,
+)
 from loyalty_research.minds import PUSHES, uniform
 from loyalty_research.population import Population
 from loyalty_research.reenacted_members import persons

@@ -4,8 +4,29 @@ import pandas as pd
 import pytest
 
 import loyalty_research as lr
-from loyalty_research.fee_step import (EDGE, LOOSE, REVIEWED, SHOPPERS, VARIANTS, around_crossing, base_shares, choose_writers, claims, estimator_table, first_crossing, free_points, kept_spend,
-                                       log_of, move_up, one_fee, spend_parts, step_runs, variant_of, with_lifetime, with_reviews)
+from loyalty_research.fee_step import (
+    EDGE,
+    LOOSE,
+    REVIEWED,
+    SHOPPERS,
+    VARIANTS,
+    around_crossing,
+    base_shares,
+    choose_writers,
+    claims,
+    estimator_table,
+    first_crossing,
+    free_points,
+    kept_spend,
+    log_of,
+    move_up,
+    one_fee,
+    spend_parts,
+    step_runs,
+    variant_of,
+    with_lifetime,
+    with_reviews,
+)
 from loyalty_research.known_effects import QUIET, EdgeWorld
 from loyalty_research.replay import score
 

@@ -4,7 +4,18 @@ import pandas as pd
 import pytest
 
 import loyalty_research as lr
-from loyalty_research.flat_fee import LEVELS, best_split, claims, effect_and_selection, gap_of, long_runs, movers, pooled_renewal, prime_at, sbg_of_survey
+from loyalty_research.flat_fee import (
+    LEVELS,
+    best_split,
+    claims,
+    effect_and_selection,
+    gap_of,
+    long_runs,
+    movers,
+    pooled_renewal,
+    prime_at,
+    sbg_of_survey,
+)
 
 
 @pytest.mark.parametrize(("first", "later", "last"), [(0.91, 0.96, 2), (0.90, 0.96, 5), (0.93, 0.98, 11)])

@@ -6,8 +6,34 @@ import pandas as pd
 import pytest
 
 import loyalty_research as lr
-from loyalty_research.flywheel import (EARLY, KINDS, LAUNCH, NO_RIVAL, OFF, QUARTERS, base_scheme, bounds_of, by_quarter, claims, cut_for_ten, drawn_table, early_scheme, early_table, even_margin,
-                                       live, loop_gain, quarter_sums, spans_of, split_benefit, told_early, turning, value_of, weeks_of, world_of, world_rows)
+from loyalty_research.flywheel import (
+    EARLY,
+    KINDS,
+    LAUNCH,
+    NO_RIVAL,
+    OFF,
+    QUARTERS,
+    base_scheme,
+    bounds_of,
+    by_quarter,
+    claims,
+    cut_for_ten,
+    drawn_table,
+    early_scheme,
+    early_table,
+    even_margin,
+    live,
+    loop_gain,
+    quarter_sums,
+    spans_of,
+    split_benefit,
+    told_early,
+    turning,
+    value_of,
+    weeks_of,
+    world_of,
+    world_rows,
+)
 from loyalty_research.outcomes import Finance, running_cost
 
 

@@ -4,9 +4,22 @@ import pandas as pd
 import pytest
 
 import loyalty_research as lr
-from loyalty_research.growth_value import (MEASURES, all_numbers, card_and_ladder, claims, discounts, long_runs, measure_scheme, moved_scheme, positions, split_point,
-                                           three_schemes, with_gaps, year_of)
 from loyalty_research.flat_fee import setting_of
+from loyalty_research.growth_value import (
+    MEASURES,
+    all_numbers,
+    card_and_ladder,
+    claims,
+    discounts,
+    long_runs,
+    measure_scheme,
+    moved_scheme,
+    positions,
+    split_point,
+    three_schemes,
+    with_gaps,
+    year_of,
+)
 from loyalty_research.sensitivity import pose
 
 

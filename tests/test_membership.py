@@ -14,7 +14,6 @@ from loyalty_research.state import compile_rules
 
 from .properties.logs import make_log, make_scheme
 
-
 JD, TAOBAO, NONE = (lr.load_scheme(key) for key in ("jd", "taobao", "none"))
 DATED = '''
 [score]

@@ -207,3 +207,13 @@ def test_results_go_into_the_study_folder_only(tmp_path, monkeypatch):
     assert (tmp_path / "plain.csv").read_text().splitlines() == ["redeemed,expired", "0.1,0.9", "0.6,0.4"]
     assert (tmp_path / "named.csv").read_text().splitlines()[0] == "currency,redeemed,expired"
     assert (tmp_path / "one.png").read_bytes() == (tmp_path / "two.png").read_bytes()
+
+
+def test_a_table_writes_what_it_holds_and_aligns_numbers():
+    mixed = pd.DataFrame({"first": {"members": 0.25, "told": "1 to 2"}, "second": {"members": 1234.5, "told": "<b>"}}).T
+    html = plots.style_table(mixed, members="{:.1f}").to_html()
+    assert ">0.2<" in html and ">1234.5<" in html and "&lt;b&gt;" in html and html.count("first") == 1
+    assert ".col0 {\n  text-align: right" in html and ".col1 {\n  text-align: left" in html
+    assert ">1,234<" in plots.style_table(mixed).to_html() and "first" not in plots.style_table(mixed, index=False).to_html()
+    with pytest.raises(ValueError, match="lacks the column 'share'"):
+        plots.style_table(mixed, share="{:.0%}")

@@ -7,7 +7,16 @@ import pytest
 
 import loyalty_research as lr
 from loyalty_research.behaviour import MECHANISMS
-from loyalty_research.reenacted_points import NOT_TRIED, POINT_STUDIES, CAFE, full_cards, play, rate_of_washes, use_of_points, rate_of_purchases
+from loyalty_research.reenacted_points import (
+    CAFE,
+    NOT_TRIED,
+    POINT_STUDIES,
+    full_cards,
+    play,
+    rate_of_purchases,
+    rate_of_washes,
+    use_of_points,
+)
 from loyalty_research.reenactment import load_programme, load_table
 from loyalty_research.simulation import digest_ledger
 

@@ -4,8 +4,19 @@ import pandas as pd
 import pytest
 
 import loyalty_research as lr
-from loyalty_research.scheme_parts import (PARTS, at_point, draw_points, interplay, jd_fees, keep_parts, part_rows, ranged_numbers, verdict_of, with_fees,
-                                           without_rule)
+from loyalty_research.scheme_parts import (
+    PARTS,
+    at_point,
+    draw_points,
+    interplay,
+    jd_fees,
+    keep_parts,
+    part_rows,
+    ranged_numbers,
+    verdict_of,
+    with_fees,
+    without_rule,
+)
 
 JD, TAOBAO = lr.load_scheme("jd"), lr.load_scheme("taobao")
 

@@ -4,8 +4,26 @@ import pandas as pd
 import pytest
 
 import loyalty_research as lr
-from loyalty_research.score_inflation import (LADDERS, RESPONSES, WINDOWS, claims, decay_claims, describe, drift, inflation, inflation_runs, ladder, live, moves, pooled_log, range_rows,
-                                              score_panel, split_inflation, steps_of, with_window)
+from loyalty_research.score_inflation import (
+    LADDERS,
+    RESPONSES,
+    WINDOWS,
+    claims,
+    decay_claims,
+    describe,
+    drift,
+    inflation,
+    inflation_runs,
+    ladder,
+    live,
+    moves,
+    pooled_log,
+    range_rows,
+    score_panel,
+    split_inflation,
+    steps_of,
+    with_window,
+)
 
 DAYS = pd.to_datetime(["2011-12-31", "2016-12-31"])
 

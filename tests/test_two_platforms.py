@@ -2,7 +2,17 @@
 import pytest
 
 import loyalty_research as lr
-from loyalty_research.two_platforms import LOG_SCHEMES, example_purchase, fall_after_stop, kinds_paying, log_measures, named, outlet_identity, undoable, waits
+from loyalty_research.two_platforms import (
+    LOG_SCHEMES,
+    example_purchase,
+    fall_after_stop,
+    kinds_paying,
+    log_measures,
+    named,
+    outlet_identity,
+    undoable,
+    waits,
+)
 
 JD, TAOBAO = lr.load_scheme("jd"), lr.load_scheme("taobao")
 

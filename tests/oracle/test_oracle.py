@@ -42,7 +42,7 @@ HERE, DATA = Path(__file__).parent, Path(__file__).parents[2] / "data"
 SHIPPED = sorted(path.stem for path in DATA.glob("schemes/*.toml"))
 EXAMPLES = sorted(path.stem for path in DATA.glob("examples/*.toml"))
 FILES = {path.stem: path for path in [*DATA.glob("*s/*.toml"), HERE / "features.toml"]}
-BATCHES = dict.fromkeys([*SHIPPED, "features"], 24) | {"jd": 27, "taobao": 30, "xiaohongshu": 30, "features": 36}
+BATCHES = dict.fromkeys([*SHIPPED, "features"], 20) | {"jd": 27, "taobao": 30, "xiaohongshu": 30, "features": 36}
 EXAMPLE_BATCHES = dict.fromkeys(EXAMPLES, 6) | {"golf_card": 15, "online_grocer": 9}     # until each has met what it can bring
 CUSTOMERS, AT_LEAST = 100, 50
 
