@@ -30,7 +30,7 @@ THINNED = """() => {
   const looks = new Map([[document.body, 0]]), numbers = new Map(), seen = new Set();
   const parts = [...document.body.querySelectorAll('*')].filter(node => !node.closest('svg, mjx-container'));
   for (const node of parts) {
-    const look = [looks.get(node.parentElement), node.tagName, String(node.className).replace(/\\b(row|col)\\d+/g, ''), node.getAttribute('style'), node.rowIndex % 2].join('|');
+    const look = [looks.get(node.parentElement), node.tagName, node.className.replace(/\\b(row|col)\\d+/g, ''), node.getAttribute('style'), node.rowIndex % 2].join('|');
     if (!numbers.has(look)) numbers.set(look, numbers.size + 1);
     looks.set(node, numbers.get(look));
   }
