@@ -797,7 +797,7 @@ def plot_counts(table: pd.DataFrame, *, x_label: str, y_label: str, title: str =
 # %% ../nbs/api/05_plots.ipynb #table1
 def write_number(value: float) -> str:
     """Return a number with three significant digits, or with all before the point where there are more."""
-    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
+    return f"{value:,.0f}" if abs(value) >= 999.5 else f"{value:.3g}"
 
 # %% ../nbs/api/05_plots.ipynb #table1a
 def style_table(table: pd.DataFrame, *, index: bool = True, **formats: str):

@@ -214,6 +214,7 @@ def test_a_table_writes_what_it_holds_and_aligns_numbers():
     html = plots.style_table(mixed, members="{:.1f}").to_html()
     assert ">0.2<" in html and ">1234.5<" in html and "&lt;b&gt;" in html and html.count("first") == 1
     assert ".col0 {\n  text-align: right" in html and ".col1 {\n  text-align: left" in html
+    assert [plots.write_number(value) for value in (999.4, 999.6, -0.01234)] == ["999", "1,000", "-0.0123"]
     assert ">1,234<" in plots.style_table(mixed).to_html() and "first" not in plots.style_table(mixed, index=False).to_html()
     with pytest.raises(ValueError, match="lacks the column 'share'"):
         plots.style_table(mixed, share="{:.0%}")
