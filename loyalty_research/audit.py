@@ -493,7 +493,7 @@ def judge_fees(sheet: Sheet, settled: pd.DataFrame) -> Iterator:
 # %% ../nbs/api/21_audit.ipynb #c068
 def ask(log, query: str) -> Finding:
     """Return where `found` is not `expected` in a query that gives the columns OFFENDER."""
-    checked, faults = log.sql(f"SELECT count(*), count(*) FILTER (found IS DISTINCT FROM expected) FROM ({query})").fetchall()[0]
+    checked, faults = log.execute(f"SELECT count(*), count(*) FILTER (found IS DISTINCT FROM expected) FROM ({query})").fetchall()[0]
     if not faults:
         return Finding(checked=checked)
     bad = log.sql(f"SELECT * REPLACE (found::VARCHAR AS found, expected::VARCHAR AS expected) FROM ({query}) WHERE found IS DISTINCT FROM expected "
@@ -586,7 +586,7 @@ def judge_events(events, entries: Rows, declined: Rows, moved: pd.DataFrame, sch
         first, log = scheme.currencies[0].name if scheme.currencies else "", given.connection
         log.execute(f"CREATE TEMP VIEW acts AS SELECT * REPLACE ({list(EVENT_KINDS)}[kind + 1] AS kind, coalesce(currency, '{first}') AS currency) "
                     f"FROM events WHERE epoch_us(time) <= {end}")
-        halves = log.sql(f"SELECT order_id FROM events WHERE kind IN ({EVENT_KINDS.index('steal')}, {EVENT_KINDS.index('stolen')}) "
+        halves = log.execute(f"SELECT order_id FROM events WHERE kind IN ({EVENT_KINDS.index('steal')}, {EVENT_KINDS.index('stolen')}) "
                          f"GROUP BY order_id HAVING count(*) FILTER (epoch_us(time) <= {end}) = 1")
         yield from judge_transfers(moved, scheme, [order for order, in halves.fetchall()])
         lay_rows(log, entries, ["customer_id", "currency", "time", "entry", "points", "outlet", "order_id", "event_id"])

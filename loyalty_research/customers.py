@@ -76,7 +76,7 @@ MAX_SHARED_NAMES: int = 50_000
 # %% ../nbs/api/04_customers.ipynb #c010
 def _distinct(log: EventLog, column: str) -> pa.Array | None:
     """The values of a string column in order; None when they are too many to share."""
-    sample = log.connection.sql(f"SELECT count(DISTINCT {column}) FROM (SELECT {column} FROM events LIMIT {4 * MAX_SHARED_NAMES})")
+    sample = log.connection.execute(f"SELECT count(DISTINCT {column}) FROM (SELECT {column} FROM events LIMIT {4 * MAX_SHARED_NAMES})")
     if sample.fetchall()[0][0] > MAX_SHARED_NAMES:
         return None
     found = log.connection.sql(f"SELECT DISTINCT {column} AS name FROM events WHERE {column} IS NOT NULL "
@@ -91,7 +91,7 @@ def _lay_names(log: EventLog) -> dict[str, pa.Array]:
         found = _distinct(log, column) if pa.types.is_string(log.types[column]) and column in log.columns else None
         if found is not None and len(found):
             log.connection.register("names", pa.table({"name": found}))
-            log.connection.execute(f"CREATE TYPE names_{column} AS ENUM (SELECT name FROM names)")
+            log.connection.execute(f"CREATE TEMP TYPE names_{column} AS ENUM (SELECT name FROM names)")
         if found is not None:
             names[column] = found
     return names
@@ -101,8 +101,9 @@ def _is_ordered(log: EventLog) -> bool:
     """Whether the rows already lie by customer, time and input position; the first rows are asked first."""
     if log.repeats or log.orphans:
         return False
-    for rows in ('(SELECT customer_id, time, "row" FROM events LIMIT 10000)', "events"):
-        if log.connection.sql(
+    first = '(SELECT customer_id, time, "row" FROM events LIMIT 10000)'
+    for rows in (first, "events") if log.rows > 10_000 else ("events",):
+        if log.connection.execute(
                 'SELECT count(*) FROM (SELECT customer_id AS c, time AS t, "row" AS r, lag(customer_id) OVER () AS c0, '
                 f'lag(time) OVER () AS t0, lag("row") OVER () AS r0 FROM {rows}) '
                 'WHERE c < c0 OR (c = c0 AND (t < t0 OR (t = t0 AND r < r0)))').fetchall()[0][0]:
@@ -119,7 +120,7 @@ def _find_narrow(log: EventLog) -> frozenset[str]:
         return frozenset()
     columns = [c for c in _NARROW_COLUMNS if pa.types.is_integer(log.types.get(c, pa.int64()))]
     bounds = ", ".join(f'coalesce(min("{c}") >= -2147483648 AND max("{c}") < 2147483648, TRUE)' for c in columns)
-    fits = log.connection.sql(f"SELECT {bounds} FROM events").fetchall()[0]
+    fits = log.connection.execute(f"SELECT {bounds} FROM events").fetchall()[0]
     return frozenset(c for c, fit in zip(columns, fits, strict=True) if fit)
 
 # %% ../nbs/api/04_customers.ipynb #c018
@@ -316,7 +317,7 @@ class Parts:
 
     def count_customers(self) -> int:
         """Count the customers of the log, by a query of its own: not while a loop over the parts is open."""
-        return self.log.connection.sql("SELECT count(DISTINCT customer_id) FROM events").fetchall()[0][0]
+        return self.log.connection.execute("SELECT count(DISTINCT customer_id) FROM events").fetchall()[0][0]
 
     def __iter__(self) -> Iterator[Part]:
         """Run through the parts."""

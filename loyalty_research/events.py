@@ -14,6 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 
 import duckdb
 import numpy as np
@@ -134,9 +135,9 @@ def _lay_parquet(connection: duckdb.DuckDBPyConnection, files: list[str]) -> _So
     """Parquet files as a source; a row's position runs on from file to file."""
     listed = "[" + ", ".join("'" + glob.escape(f).replace("'", "''") + "'" for f in files) + "]"
     scan = f"read_parquet({listed}, union_by_name = {str(len(files) > 1).lower()})"
-    sizes = dict(connection.sql(f"SELECT file_name, num_rows FROM parquet_file_metadata({listed})").fetchall())
-    names = tuple(name for name, *_ in connection.sql(f"DESCRIBE FROM {scan}").fetchall())
-    stored = {name for (name,) in connection.sql(f"SELECT DISTINCT name FROM parquet_schema({listed})").fetchall()}
+    sizes = dict(connection.execute(f"SELECT file_name, num_rows FROM parquet_file_metadata({listed})").fetchall())
+    names = tuple(name for name, *_ in connection.execute(f"DESCRIBE FROM {scan}").fetchall())
+    stored = {name for (name,) in connection.execute(f"SELECT DISTINCT name FROM parquet_schema({listed})").fetchall()}
     _check_twins(sorted(stored))
     clash = {"file_index", "file_row_number"} & {name.lower() for name in names}
     if clash:
@@ -215,15 +216,15 @@ def _check_names(columns: Sequence[str]) -> None:
 # %% ../nbs/api/01_events.ipynb #c035
 def _lay_given(connection: duckdb.DuckDBPyConnection, laid: _Source) -> dict[str, str]:
     """Create the view `given`; returns the DuckDB type of each contract column, NULL where it has no value."""
-    scanned = {name: sql_type for name, sql_type, *_ in connection.sql(f"DESCRIBE FROM {laid.scan}").fetchall()}
+    scanned = {name: sql_type for name, sql_type, *_ in connection.execute(f"DESCRIBE FROM {laid.scan}").fetchall()}
     types = {c: scanned[c] for c in EVENT_COLUMNS if c in laid.columns}
     values = ", ".join(
         f'CASE WHEN isnan("{c}") THEN NULL ELSE "{c}" END AS "given_{c}"' if _family(t) == "float"
         else f'"{c}" AS "given_{c}"' for c, t in types.items())
-    connection.execute(f'CREATE VIEW given AS SELECT {laid.row} AS "row", {values} FROM {laid.scan}')
+    connection.execute(f'CREATE TEMP VIEW given AS SELECT {laid.row} AS "row", {values} FROM {laid.scan}')
     wrong = [c for c, t in types.items() if _family(t) not in _TAKES[_ROLES[c]][0]]
     if wrong:
-        counts = connection.sql("SELECT " + ", ".join(f'count("given_{c}")' for c in wrong) + " FROM given").fetchall()[0]
+        counts = connection.execute("SELECT " + ", ".join(f'count("given_{c}")' for c in wrong) + " FROM given").fetchall()[0]
         for c in (c for c, count in zip(wrong, counts, strict=True) if count):
             _, takes, fix = _TAKES[_ROLES[c]]
             raise EventError(f"column {c} must hold {takes}, but its type is {_family(types[c])}; {fix}.")
@@ -233,10 +234,10 @@ def _lay_given(connection: duckdb.DuckDBPyConnection, laid: _Source) -> dict[str
 def _lay_typed(connection: duckdb.DuckDBPyConnection, types: Mapping[str, str], present: Sequence[str]) -> None:
     """Create the view `typed`: canonical values, with the given ones beside them."""
     kinds = ", ".join(f"'{kind}'" for kind in EVENT_KINDS)
-    connection.execute(f"CREATE TYPE kinds AS ENUM ({kinds})")
+    connection.execute(f"CREATE TEMP TYPE kinds AS ENUM ({kinds})")
     values = ", ".join(f'{_cast(c, t)} AS "{c}"' for c, t in types.items())
     absent = "".join(f', NULL AS "given_{c}"' for c in EVENT_COLUMNS if c not in present)
-    connection.execute(f"CREATE VIEW typed AS SELECT *, enum_code(TRY_CAST(kind AS kinds)) AS code "
+    connection.execute(f"CREATE TEMP VIEW typed AS SELECT *, enum_code(TRY_CAST(kind AS kinds)) AS code "
                        f"FROM (SELECT *, {values} FROM (SELECT *{absent} FROM given))")
 
 # %% ../nbs/api/01_events.ipynb #c038
@@ -319,11 +320,11 @@ def _rules_of_points() -> list[_Rule]:
 # %% ../nbs/api/01_events.ipynb #c044
 def _raise_rules(connection: duckdb.DuckDBPyConnection, rules: Sequence[_Rule], columns: Sequence[str]) -> None:
     """Count the offenders of rules in doubt; raise the first rule that is broken, with its rows and values."""
-    counts = connection.sql("SELECT " + ", ".join(f"count(*) FILTER (WHERE {r.broken})" for r in rules) + " FROM typed").fetchall()[0]
+    counts = connection.execute("SELECT " + ", ".join(f"count(*) FILTER (WHERE {r.broken})" for r in rules) + " FROM typed").fetchall()[0]
     for rule, count in zip(rules, counts, strict=True):
         if count:
             value = f"CAST(given_{rule.column} AS VARCHAR)" if rule.column == "time" else f"given_{rule.column}"
-            found = connection.sql(f'SELECT "row", {value} FROM typed WHERE {rule.broken} ORDER BY "row" LIMIT 5').fetchall()
+            found = connection.execute(f'SELECT "row", {value} FROM typed WHERE {rule.broken} ORDER BY "row" LIMIT 5').fetchall()
             near = _did_you_mean(found[0][1], EVENT_KINDS) if rule.column == "kind" else ""
             says = rule.says if rule.column in columns else f"column {rule.column} is missing, yet {rule.says}"
             raise EventError(_sentence(says, [(row, _show(given)) for row, given in found], count, rule.fix + near))
@@ -347,7 +348,7 @@ def _check_rows(connection: duckdb.DuckDBPyConnection, types: Mapping[str, str],
     """Screen every rule of a row in one scan, and raise the first that is broken."""
     rules = _rules_of_ids(types) + _rules_of_acts() + _rules_of_amounts() + _rules_of_points()
     screens = ", ".join(f"coalesce({rule.screen}, FALSE) AS s{i}" for i, rule in enumerate(rules))
-    *facts, doubts = connection.sql(
+    *facts, doubts = connection.execute(
         f"SELECT coalesce(sum(n), 0)::BIGINT, max(latest), coalesce(sum(orders) FILTER (code = 0), 0)::BIGINT, "
         f"coalesce(sum(n) FILTER (code IN {_codes(REFERRING_KINDS)}), 0)::BIGINT, coalesce(sum(ids), 0)::BIGINT, "
         f"coalesce(sum(currencies), 0)::BIGINT, coalesce(sum(money), 0), coalesce(sum(asked), 0), "
@@ -401,7 +402,7 @@ def _lay_repeated(connection: duckdb.DuckDBPyConnection, keys: str, where: str, 
 # %% ../nbs/api/01_events.ipynb #c052
 def _raise_found(connection: duckdb.DuckDBPyConnection, query: str, rule: str, template: str, fix: str) -> None:
     """Raise when a query of offenders (row, values for the template) finds any."""
-    found = connection.sql(f'SELECT *, count(*) OVER () FROM ({query}) ORDER BY "row" LIMIT 5').fetchall()
+    found = connection.execute(f'SELECT *, count(*) OVER () FROM ({query}) ORDER BY "row" LIMIT 5').fetchall()
     if found:
         offenders = [(row, template.format(*map(_show, values))) for row, *values, _ in found]
         raise EventError(_sentence(rule, offenders, found[0][-1], fix))
@@ -409,23 +410,23 @@ def _raise_found(connection: duckdb.DuckDBPyConnection, query: str, rule: str, t
 # %% ../nbs/api/01_events.ipynb #b387e1ed
 def _drop(connection: duckdb.DuckDBPyConnection, query: str) -> int:
     """Leave the rows that a query names out of the view `kept`; returns their number."""
-    before, = connection.sql("SELECT count(*) FROM dropped").fetchall()[0]
+    before, = connection.execute("SELECT count(*) FROM dropped").fetchall()[0]
     connection.execute(f"INSERT INTO dropped {query}")
-    after, = connection.sql("SELECT count(*) FROM dropped").fetchall()[0]
+    after, = connection.execute("SELECT count(*) FROM dropped").fetchall()[0]
     if after > before:
-        connection.execute('CREATE OR REPLACE VIEW kept AS FROM typed ANTI JOIN dropped USING ("row")')
+        connection.execute('CREATE OR REPLACE TEMP VIEW kept AS FROM typed ANTI JOIN dropped USING ("row")')
     return after - before
 
 # %% ../nbs/api/01_events.ipynb #c053
 def _drop_repeats(connection: duckdb.DuckDBPyConnection, profile: _Profile) -> int:
     """Create the view `kept`, `typed` without the repeats of an event_id; returns their number."""
-    connection.execute('CREATE TABLE dropped ("row" BIGINT); CREATE VIEW kept AS FROM typed')
+    connection.execute('CREATE TEMP TABLE dropped ("row" BIGINT); CREATE TEMP VIEW kept AS FROM typed')
     if not profile.event_ids or not _lay_repeated(connection, "event_id", "event_id IS NOT NULL", profile.event_ids):
         return 0
     content = ", ".join(c for c in EVENT_COLUMNS if c not in ("event_id", "amount", "points", "virtual"))
     content += ", coalesce(round(amount * 100), 0), coalesce(points, 0), coalesce(virtual, FALSE)"
     connection.execute(
-        f'CREATE TABLE repeated AS SELECT "row", event_id, content, first("row") OVER same AS first_row, '
+        f'CREATE TEMP TABLE repeated AS SELECT "row", event_id, content, first("row") OVER same AS first_row, '
         f'first(content) OVER same AS first_content FROM (SELECT "row", event_id, hash({content}) AS content FROM typed '
         f'SEMI JOIN suspects ON hash(typed.event_id) = suspects.h WHERE event_id IS NOT NULL) '
         f'WINDOW same AS (PARTITION BY event_id ORDER BY "row")')
@@ -454,8 +455,8 @@ def _check_lines(connection: duckdb.DuckDBPyConnection, profile: _Profile) -> No
 def _lay_acts(connection: duckdb.DuckDBPyConnection) -> None:
     """Create the tables `acts` and `lines`."""
     columns = '"row", customer_id, order_id, item_id, time, code, coalesce(CAST(round(amount * 100) AS BIGINT), 0) AS fen, points'
-    connection.execute(f"CREATE TABLE acts AS SELECT {columns} FROM kept WHERE code IN {_codes(REFERRING_KINDS)}")
-    connection.execute(f"CREATE TABLE lines AS SELECT {columns} FROM kept SEMI JOIN acts USING (customer_id, order_id) WHERE code = 0")
+    connection.execute(f"CREATE TEMP TABLE acts AS SELECT {columns} FROM kept WHERE code IN {_codes(REFERRING_KINDS)}")
+    connection.execute(f"CREATE TEMP TABLE lines AS SELECT {columns} FROM kept SEMI JOIN acts USING (customer_id, order_id) WHERE code = 0")
 
 # %% ../nbs/api/01_events.ipynb #c058
 def _check_redeems(connection: duckdb.DuckDBPyConnection) -> None:
@@ -478,7 +479,7 @@ def _drop_orphans(connection: duckdb.DuckDBPyConnection) -> int:
 def _lay_verdicts(connection: duckdb.DuckDBPyConnection) -> None:
     """Create the table `verdicts`: for each return, what is wrong with it (null: nothing)."""
     connection.execute(f"""
-        CREATE TABLE verdicts AS
+        CREATE TEMP TABLE verdicts AS
         WITH returns AS (SELECT * FROM acts WHERE code IN {_codes(["return", "goods_exchange"])}),
         pairs AS (
             SELECT r."row", r.time, r.code, l."row" AS line, l.fen AS line_fen,
@@ -512,7 +513,7 @@ _VERDICTS: Mapping[str, tuple[str, str, str]] = {
 def _check_returns(connection: duckdb.DuckDBPyConnection) -> None:
     """Every return and exchange of goods has its line, placed before it, unreturned, and of its amount."""
     _lay_verdicts(connection)
-    passed = {verdict for (verdict,) in connection.sql("SELECT DISTINCT verdict FROM verdicts").fetchall()}
+    passed = {verdict for (verdict,) in connection.execute("SELECT DISTINCT verdict FROM verdicts").fetchall()}
     for verdict in (v for v in _VERDICTS if v in passed):
         _raise_found(connection, f'SELECT "row", order_id, item_id, amount, line_amount FROM verdicts WHERE verdict = \'{verdict}\'',
                      *_VERDICTS[verdict])
@@ -568,11 +569,17 @@ class EventLog:
     given: pa.Table | None
 
 # %% ../nbs/api/01_events.ipynb #c066
-def _connect(folder: str) -> duckdb.DuckDBPyConnection:
-    """A DuckDB in memory that takes 128 MB a thread, and at least 256, and spills the rest to a folder."""
-    threads = max(1, min(8, os.cpu_count() or 1))
-    connection = duckdb.connect(config={"threads": threads, "memory_limit": f"{max(256, 128 * threads)}MB",
-                                        "temp_directory": folder})
+@cache
+def _database(process: int) -> tuple[duckdb.DuckDBPyConnection, tempfile.TemporaryDirectory]:
+    """The DuckDB of a process, in memory: it takes 128 MB a thread, and at least 256, and spills the rest to a folder."""
+    threads, folder = max(1, min(8, os.cpu_count() or 1)), tempfile.TemporaryDirectory(prefix="loyalty_events_")
+    return duckdb.connect(config={"threads": threads, "memory_limit": f"{max(256, 128 * threads)}MB",
+                                  "temp_directory": folder.name}), folder
+
+# %% ../nbs/api/01_events.ipynb #c066b
+def _connect() -> duckdb.DuckDBPyConnection:
+    """A connection of its own for a log: what it lays there is temporary, seen by no other and gone when it closes."""
+    connection = _database(os.getpid())[0].cursor()
     connection.execute("SET enable_progress_bar = false; SET python_enable_replacements = false")
     return connection
 
@@ -601,10 +608,10 @@ def _check_source(connection: duckdb.DuckDBPyConnection, laid: _Source, on_orpha
         _check_transfers(connection)
         connection.execute("DROP TABLE acts; DROP TABLE lines; DROP TABLE verdicts")
     connection.execute(
-        'CREATE VIEW events AS SELECT customer_id, time, code AS kind, coalesce(CAST(round(amount * 100) AS BIGINT), 0) '
+        'CREATE TEMP VIEW events AS SELECT customer_id, time, code AS kind, coalesce(CAST(round(amount * 100) AS BIGINT), 0) '
         'AS amount_fen, order_id, item_id, category, shop, channel, currency, coalesce(virtual, FALSE) AS virtual, '
         'coalesce(points, 0) AS points, event_id, "row" FROM kept')
-    currencies = connection.sql(f"SELECT DISTINCT currency FROM events WHERE kind IN {_codes(CURRENCY_KINDS)} "
+    currencies = connection.execute(f"SELECT DISTINCT currency FROM events WHERE kind IN {_codes(CURRENCY_KINDS)} "
                                 "AND currency IS NOT NULL ORDER BY 1").fetchall() if profile.currencies else []
     return EventLog(
         connection=connection, rows=profile.rows - repeats - orphans, repeats=repeats, orphans=orphans,
@@ -617,7 +624,7 @@ def _open_source(source: object, on_orphan: str) -> Iterator[tuple[EventLog, _So
     """The checked log and where it lies."""
     if on_orphan not in ("error", "drop"):
         raise EventError(f"on_orphan must be 'error' or 'drop', but {on_orphan!r} was given; choose one.")
-    with tempfile.TemporaryDirectory(prefix="loyalty_events_") as folder, _connect(folder) as connection:
+    with _connect() as connection:
         try:
             laid = _lay_source(connection, source)
             log = _check_source(connection, laid, on_orphan)
@@ -653,7 +660,7 @@ def open_events(source: object, on_orphan: str = "error") -> Iterator[EventLog]:
     >>> import pandas as pd
     >>> frame = pd.DataFrame({"customer_id": [1], "time": pd.to_datetime(["2024-01-01"]), "kind": ["login"]})
     >>> with open_events(frame) as log:
-    ...     log.rows, log.connection.sql("SELECT kind FROM events").fetchall()
+    ...     log.rows, log.connection.execute("SELECT kind FROM events").fetchall()
     (1, [(4,)])
     """
     with _open_source(source, on_orphan) as (log, _):
