@@ -8,6 +8,7 @@ READY := $(VENV)/.ready
 AXE := $(VENV)/axe.min.js
 MAKEFLAGS += --no-builtin-rules --no-print-directory
 export PYDEVD_DISABLE_FILE_VALIDATION = 1
+export OPENBLAS_NUM_THREADS = 1  # processes run side by side: threads of small linear algebra would wait for each other
 unexport PYTHONDONTWRITEBYTECODE  # some containers set it: each of hundreds of processes would compile its libraries anew
 
 .PHONY: help setup study test export refresh refresh-long site lab bench soak lock clean
@@ -46,10 +47,20 @@ study: setup
 test:
 	@$(PYTHON) tools/check_system.py test
 	@$(MAKE) setup $(AXE)
-	@$(BIN)/python -m pytest -q tests/test_layout.py
+	@$(MAKE) -j $(JOBS) --output-sync test-layout site-pages compiled
 	@$(BIN)/python tools/notebooks.py test --jobs $(JOBS)
-	@$(BIN)/python tools/site_pages.py
 	@$(BIN)/python -m pytest -n $(JOBS) --ignore tests/test_layout.py
+
+# one process each, side by side
+.PHONY: test-layout site-pages compiled
+test-layout:
+	@$(BIN)/python -m pytest -q tests/test_layout.py
+
+site-pages:
+	@$(BIN)/python tools/site_pages.py
+
+compiled:
+	@$(BIN)/python tools/compile_machine.py
 
 export: setup
 	@$(BIN)/python tools/notebooks.py export

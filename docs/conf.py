@@ -4,6 +4,9 @@ from configparser import ConfigParser
 from itertools import pairwise
 from pathlib import Path
 
+import numpydoc.docscrape_sphinx
+from jinja2 import FileSystemLoader
+from jinja2.sandbox import SandboxedEnvironment
 from sphinx.search.en import SearchEnglish
 
 _settings = ConfigParser(delimiters=["="], interpolation=None)
@@ -53,6 +56,10 @@ html_theme_options = {
     "use_fullscreen_button": False,
     "search_bar_text": "Search",
 }
+
+
+_numpydoc_templates = SandboxedEnvironment(loader=FileSystemLoader(Path(numpydoc.docscrape_sphinx.__file__).parent / "templates"))
+numpydoc.docscrape_sphinx.SandboxedEnvironment = lambda loader: _numpydoc_templates  # else its one template is compiled for every name
 
 
 class SearchBoth(SearchEnglish):

@@ -1,8 +1,11 @@
 """The event table: each message, type and source, and the rules across rows against a plain model."""
 
 import datetime as dt
+import multiprocessing
 import os
 import random
+import subprocess
+import sys
 from collections import Counter, defaultdict
 from decimal import Decimal
 
@@ -700,11 +703,28 @@ def test_source_is_not_changed():
     pd.testing.assert_frame_equal(frame, copy)
 
 
-def test_spill_folder_is_removed(tmp_path, monkeypatch):
-    monkeypatch.setattr(module.tempfile, "tempdir", str(tmp_path))
+def test_spill_folder_is_removed(tmp_path):
+    code = ("import os, sys; import pandas as pd; from loyalty_research.events import read_events\n"
+            "read_events(pd.DataFrame({'customer_id': [1], 'time': pd.to_datetime(['2024-01-01']), 'kind': ['login']}))\n"
+            "print(len(os.listdir(sys.argv[1])))")
+    done = subprocess.run([sys.executable, "-c", code, tmp_path], env={**os.environ, "TMPDIR": str(tmp_path)},
+                          capture_output=True, text=True, check=True)
+    assert done.stdout == "1\n" and os.listdir(tmp_path) == []
+
+
+def test_logs_open_together_do_not_see_one_another():
+    with open_events(log()) as first, open_events(log(customer_id=[8] * 9)) as second:
+        for opened, customers in ((first, 2), (second, 1)):
+            assert opened.connection.sql("SELECT count(DISTINCT customer_id) FROM events").fetchall() == [(customers,)]
+    with open_events(log().iloc[:1]) as third:
+        assert third.connection.sql("SELECT count(*) FROM events").fetchall() == [(1,)]
+
+
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")  # of 3.12 and later, in a process with threads
+def test_a_log_is_read_in_a_fork_of_a_process_that_has_read_one():
     read_events(log())
-    refusal(5)
-    assert os.listdir(tmp_path) == []
+    with multiprocessing.get_context("fork").Pool(1) as pool:
+        assert len(pool.apply_async(read_events, (log(),)).get(timeout=60)) == 9
 
 
 def test_file_name_with_the_marks_of_a_glob(tmp_path):

@@ -6,8 +6,6 @@ a module, and the pages of provenance, references and changes are written beside
 warnings as errors.
 """
 import ast
-import base64
-import io
 import os
 import re
 import shutil
@@ -17,7 +15,6 @@ from pathlib import Path
 
 import nbformat
 from figure_data import MIME
-from PIL import Image
 from provenance import write_pages
 from references import references_page
 
@@ -69,15 +66,8 @@ def alternative_text(cell: nbformat.NotebookNode) -> str:
     return " ".join("Chart. " + ". ".join(word.rstrip(".") for word in words_of(figure)) + "." for figure in figures)
 
 
-def lighten(png: str) -> str:
-    """Return an image in base64 in 256 colours, which a chart does not exceed to the eye: about a third of the bytes."""
-    small = io.BytesIO()
-    Image.open(io.BytesIO(base64.b64decode(png))).convert("RGB").quantize(256, dither=Image.Dither.NONE).save(small, "PNG", optimize=True)
-    return base64.b64encode(small.getvalue()).decode()
-
-
 def translate(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
-    """Turn leading directive lines of each cell into tags, describe its figures, and say that the code is Python; lighten images."""
+    """Turn leading directive lines of each cell into tags, describe its figures, and say that the code is Python."""
     notebook.metadata["language_info"] = {"name": "python", "pygments_lexer": "ipython3"}
     for cell in notebook.cells:
         if cell.cell_type == "markdown":
@@ -94,9 +84,6 @@ def translate(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
             settings |= {"code_prompt_show": f"Show {prompt}", "code_prompt_hide": f"Hide {prompt}"}
         if alternative := alternative_text(cell):
             settings["image"] = {"alt": alternative}
-        for output in cell.get("outputs", []):
-            if "image/png" in output.get("data", {}):
-                output.data["image/png"] = lighten(output.data["image/png"])
     return notebook
 
 
