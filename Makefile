@@ -49,7 +49,7 @@ test:
 	@$(MAKE) setup $(AXE)
 	@$(MAKE) -j $(JOBS) --output-sync test-layout site-pages compiled
 	@$(BIN)/python tools/notebooks.py test --jobs $(JOBS)
-	@$(BIN)/python -m pytest -n $(JOBS) --ignore tests/test_layout.py
+	@$(BIN)/python -m pytest -n $(JOBS) --dist worksteal --ignore tests/test_layout.py
 
 # one process each, side by side
 .PHONY: test-layout site-pages compiled
