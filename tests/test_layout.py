@@ -4,6 +4,7 @@ import re
 import shutil
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import nbformat
@@ -42,9 +43,14 @@ class Cell:
         return [node for node in self.tree.body if isinstance(node, DEFINITIONS)]
 
 
+@cache
+def stored_cells(path: Path) -> list:
+    return nbformat.read(path, 4).cells
+
+
+@cache
 def read_cells(path: Path) -> list[Cell]:
-    cells = nbformat.read(path, 4).cells
-    return [Cell(number, cell.source) for number, cell in enumerate(cells) if cell.cell_type == "code"]
+    return [Cell(number, cell.source) for number, cell in enumerate(stored_cells(path)) if cell.cell_type == "code"]
 
 
 def docstring_lines(tree: ast.AST) -> int:
@@ -157,7 +163,7 @@ def test_definitions_are_short(path):
 
 @each_notebook
 def test_notebook_is_of_readable_length(path):
-    cells = nbformat.read(path, 4).cells
+    cells = stored_cells(path)
     lines = sum(map(code_lines, read_cells(path)))
     assert len(cells) <= MAX_CELLS, f"{path.name} has {len(cells)} cells, over {MAX_CELLS}"
     assert lines <= MAX_LINES, f"{path.name} has {lines} lines of code, over {MAX_LINES}"
@@ -187,13 +193,13 @@ def test_code_is_ordinary_python(path):
 
 @each_notebook
 def test_begins_with_a_title(path):
-    first = nbformat.read(path, 4).cells[0]
+    first = stored_cells(path)[0]
     assert first.cell_type == "markdown" and first.source.startswith("# "), f"{path.name}: first cell is no H1"
 
 
 @each_notebook
 def test_no_cell_stands_twice(path):
-    sources = [cell.source.strip() for cell in nbformat.read(path, 4).cells]
+    sources = [cell.source.strip() for cell in stored_cells(path)]
     twice = [number for number, source in enumerate(sources) if source and source in sources[:number]]
     assert not twice, f"{path.name}: cells {twice} repeat earlier ones"
 
@@ -210,7 +216,7 @@ def shows_something(cell: Cell) -> bool:
 
 @each_notebook
 def test_was_run_without_error(path):
-    cells = nbformat.read(path, 4).cells
+    cells = stored_cells(path)
     outputs = {number: cell.outputs for number, cell in enumerate(cells) if cell.cell_type == "code"}
     failed = [output.ename for each in outputs.values() for output in each if output.output_type == "error"]
     assert not failed, f"{path.name} stores an error: {failed}"
