@@ -47,17 +47,14 @@ study: setup
 test:
 	@$(PYTHON) tools/check_system.py test
 	@$(MAKE) setup $(AXE)
-	@$(MAKE) -j $(JOBS) --output-sync test-layout site-pages compiled
+	@$(MAKE) -j $(JOBS) --output-sync test-layout site compiled
 	@$(BIN)/python tools/notebooks.py test --jobs $(JOBS)
 	@$(BIN)/python -m pytest -n $(JOBS) --dist worksteal --ignore tests/test_layout.py
 
-# one process each, side by side
-.PHONY: test-layout site-pages compiled
+# with `site`, one process each, side by side
+.PHONY: test-layout compiled
 test-layout:
 	@$(BIN)/python -m pytest -q tests/test_layout.py
-
-site-pages:
-	@$(BIN)/python tools/site_pages.py
 
 compiled:
 	@$(BIN)/python tools/compile_machine.py

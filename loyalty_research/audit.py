@@ -587,7 +587,7 @@ def judge_events(events, entries: Rows, declined: Rows, moved: pd.DataFrame, sch
         log.execute(f"CREATE TEMP VIEW acts AS SELECT * REPLACE ({list(EVENT_KINDS)}[kind + 1] AS kind, coalesce(currency, '{first}') AS currency) "
                     f"FROM events WHERE epoch_us(time) <= {end}")
         halves = log.execute(f"SELECT order_id FROM events WHERE kind IN ({EVENT_KINDS.index('steal')}, {EVENT_KINDS.index('stolen')}) "
-                         f"GROUP BY order_id HAVING count(*) FILTER (epoch_us(time) <= {end}) = 1")
+                             f"GROUP BY order_id HAVING count(*) FILTER (epoch_us(time) <= {end}) = 1")
         yield from judge_transfers(moved, scheme, [order for order, in halves.fetchall()])
         lay_rows(log, entries, ["customer_id", "currency", "time", "entry", "points", "outlet", "order_id", "event_id"])
         lay_rows(log, declined, ["customer_id", "currency", "time", "kind", "points", "order_id"])

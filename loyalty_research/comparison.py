@@ -174,7 +174,7 @@ def sum_fees(events, scheme: Scheme) -> tuple[pd.Index, pd.Series]:
     codes = ", ".join(str(EVENT_KINDS.index(kind)) for kind in ("plan_joined", "plan_renewed"))
     with open_events(events) as log:
         paid = log.connection.execute(f"SELECT customer_id, item_id::VARCHAR AS plan, sum(amount_fen) FILTER (kind IN ({codes})) / 100 AS fee "
-                                  "FROM events GROUP BY ALL").df()
+                                      "FROM events GROUP BY ALL").df()
     known = paid["plan"].isin(plans) | paid["plan"].isna() if plans else pd.Series(False, index=paid.index)
     return pd.Index(paid["customer_id"].unique()).sort_values(), paid["fee"].where(known, 0).fillna(0).groupby(paid["customer_id"]).sum()
 

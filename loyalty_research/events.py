@@ -571,7 +571,7 @@ class EventLog:
 # %% ../nbs/api/01_events.ipynb #c066
 @cache
 def _database(process: int) -> tuple[duckdb.DuckDBPyConnection, tempfile.TemporaryDirectory]:
-    """The DuckDB of a process, in memory: it takes 128 MB a thread, and at least 256, and spills the rest to a folder."""
+    """The DuckDB of a process, in memory: 128 MB a thread and at least 256, the rest spilled to a folder; by number, since a fork cannot use its parent's."""
     threads, folder = max(1, min(8, os.cpu_count() or 1)), tempfile.TemporaryDirectory(prefix="loyalty_events_")
     return duckdb.connect(config={"threads": threads, "memory_limit": f"{max(256, 128 * threads)}MB",
                                   "temp_directory": folder.name}), folder
@@ -612,7 +612,7 @@ def _check_source(connection: duckdb.DuckDBPyConnection, laid: _Source, on_orpha
         'AS amount_fen, order_id, item_id, category, shop, channel, currency, coalesce(virtual, FALSE) AS virtual, '
         'coalesce(points, 0) AS points, event_id, "row" FROM kept')
     currencies = connection.execute(f"SELECT DISTINCT currency FROM events WHERE kind IN {_codes(CURRENCY_KINDS)} "
-                                "AND currency IS NOT NULL ORDER BY 1").fetchall() if profile.currencies else []
+                                    "AND currency IS NOT NULL ORDER BY 1").fetchall() if profile.currencies else []
     return EventLog(
         connection=connection, rows=profile.rows - repeats - orphans, repeats=repeats, orphans=orphans,
         last_time=None if profile.last_time is None else np.datetime64(profile.last_time, "us"), types=_arrow_types(types),
