@@ -2,11 +2,12 @@
 
 # %% auto #0
 __all__ = ['BLOCK', 'SEGMENTS', 'PERSON', 'CATEGORIES', 'SHARES', 'SPRING_FESTIVALS', 'Parameter', 'list_parameters', 'put_value',
-           'Population', 'gamma_quantile', 'correlated', 'households', 'draw_block', 'season_of']
+           'Population', 'gamma_quantile', 'correlated', 'households', 'draw_people', 'draw_block', 'season_of']
 
 # %% ../nbs/api/31_population.ipynb #c002
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, is_dataclass, replace
+from functools import lru_cache
 
 import numpy as np
 import pandas as pd
@@ -193,21 +194,10 @@ def households(sizes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     head = starts[np.searchsorted(starts, np.arange(n), side="right") - 1]
     return np.arange(n) - head, np.diff(np.append(starts, n))[np.searchsorted(starts, head)]
 
-# %% ../nbs/api/31_population.ipynb #c017
-def draw_block(population: Population, seed: int, block: int) -> np.ndarray:
-    """Return the customers of a block.
-
-    Parameters
-    ----------
-    population : Population
-    seed : int
-    block : int
-        Customers ``block * BLOCK`` to ``(block + 1) * BLOCK - 1``.
-
-    Returns
-    -------
-    array of PERSON, (BLOCK,)
-    """
+# %% ../nbs/api/31_population.ipynb #draw-people
+@lru_cache(maxsize=16)  # schemes are compared on the same customers; half a megabyte a block
+def draw_people(population: Population, seed: int, block: int) -> np.ndarray:
+    """Return the customers of a block, the same array each time, as :func:`draw_block` gives them."""
     value = {each.name: getattr(population, each.name).value for each in fields(population)}
     rng = np.random.Generator(np.random.PCG64(np.random.SeedSequence(seed, spawn_key=(0, block))))
     scores, shares = rng.standard_normal((8, BLOCK)), rng.random((3, BLOCK))
@@ -235,6 +225,23 @@ def draw_block(population: Population, seed: int, block: int) -> np.ndarray:
     people["pools"] = rng.random(BLOCK)[np.arange(BLOCK) - people["member"]]
     return people
 
+# %% ../nbs/api/31_population.ipynb #c017
+def draw_block(population: Population, seed: int, block: int) -> np.ndarray:
+    """Return the customers of a block.
+
+    Parameters
+    ----------
+    population : Population
+    seed : int
+    block : int
+        Customers ``block * BLOCK`` to ``(block + 1) * BLOCK - 1``.
+
+    Returns
+    -------
+    array of PERSON, (BLOCK,)
+    """
+    return draw_people(population, seed, block).copy()
+
 # %% ../nbs/api/31_population.ipynb #c021
 SPRING_FESTIVALS = {1997: "02-07", 1998: "01-28", 1999: "02-16", 2000: "02-05", 2001: "01-24", 2002: "02-12", 2003: "02-01", 2004: "01-22", 2005: "02-09",
                     2006: "01-29", 2007: "02-18", 2008: "02-07", 2009: "01-26", 2010: "02-14", 2011: "02-03", 2012: "01-23", 2013: "02-10", 2014: "01-31",
@@ -254,14 +261,14 @@ def season_of(population: Population, days: np.ndarray) -> np.ndarray:
     -------
     float array, (n,)
     """
-    year_day = pd.DatetimeIndex(days)
+    days = np.asarray(days, "datetime64[D]")
     factor = np.ones(len(days))
     for month, last, peak in ((6, 18, population.peak_618.value), (11, 11, population.peak_1111.value)):
-        ends = pd.to_datetime({"year": year_day.year, "month": month, "day": last}).to_numpy()
-        before = (ends - year_day.to_numpy()) / np.timedelta64(1, "D")
+        ends = (days.astype("datetime64[Y]").astype("datetime64[M]") + (month - 1)).astype("datetime64[D]") + (last - 1)
+        before = (ends - days).astype(int)
         factor = np.where((before >= 0) & (before < 14), peak, factor)
     festivals = np.array([f"{year}-{day}" for year, day in SPRING_FESTIVALS.items()], "datetime64[D]")
-    nearest = np.abs((days.astype("datetime64[D]")[:, None] - festivals[None]).astype(int)).min(axis=1, initial=9999)
+    nearest = np.abs((days[:, None] - festivals[None]).astype(int)).min(axis=1, initial=9999)
     factor = np.where(nearest <= 7, population.spring_dip.value, factor)
     usual = (322 + 14 * (population.peak_618.value + population.peak_1111.value) + 15 * population.spring_dip.value) / 365
     return factor / usual

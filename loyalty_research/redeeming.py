@@ -512,13 +512,18 @@ def profile_choices(fit: StockpilingFit, name: str, values=None) -> pd.DataFrame
     if name not in fit.params.index or name in fit.fixed:
         raise EstimationError(f"name is {name!r}; the fitted parameters are {', '.join(each for each in fit.params.index if each not in fit.fixed)}.")
     choices, _ = to_choices(fit.data)
-    best, se = fit.params[name], fit.se[name]
+    best, se, logs = fit.params[name], fit.se[name], IN_LOGS[CHOICE_NAMES.index(name)]
     if values is None:
-        logs = IN_LOGS[CHOICE_NAMES.index(name)]
         width = (2.5 * se / (best if logs else 1)) if np.isfinite(se) else (np.log(4) if logs else 4.0)
         grid = np.linspace(-width, width, 7)
         values = best * np.exp(grid) if logs else best + grid
-    rows = {float(value): maximise_choices(choices, {**fit.fixed, name: float(value)}, fit.params.reindex(CHOICE_NAMES).to_numpy())[2] for value in values}
+    drift = (fit.log_cov[name] / fit.log_cov.at[name, name]).reindex(CHOICE_NAMES, fill_value=0).to_numpy() if np.isfinite(se) else 0.0  # of the others' best, a unit of this one
+    params = fit.params.reindex(CHOICE_NAMES).to_numpy()
+    rows = {}
+    for value in map(float, values):
+        move = drift * (np.log(value / best) if logs else value - best)
+        start = np.where(IN_LOGS, params * np.exp(np.where(IN_LOGS, move, 0)), params + move)
+        rows[value] = maximise_choices(choices, {**fit.fixed, name: value}, start)[2]
     table = pd.DataFrame({"loglik": pd.Series(rows)}).rename_axis("value")
     return table.assign(drop=fit.loglik - table["loglik"])
 

@@ -10,8 +10,8 @@ __all__ = ['STEP_OPTIONS', 'CACHE_FOLDER', 'NULL', 'KIND', 'PER', 'WINDOWS', 'EN
            'TAG_LINE', 'TAG_ORDER', 'TAG_CAP', 'cache_folder', 'widened', 'compiled', 'new_record', 'slot_of',
            'find_key', 'grow', 'find_or_add_key', 'clear_keys', 'clear_score', 'clear_customer', 'fitted',
            'least_score', 'whole', 'multiple_of', 'day_or', 'set_award', 'named_items', 'named_channels', 'named_shops',
-           'set_components', 'expiry_table', 'set_currency', 'settlements', 'set_calendar', 'set_ladders', 'set_boost',
-           'set_score_award', 'set_earning', 'set_entries', 'number_slots', 'compile_rules']
+           'set_components', 'expiry_table', 'set_currency', 'settlements', 'dates_of_all', 'set_calendar',
+           'set_ladders', 'set_boost', 'set_score_award', 'set_earning', 'set_entries', 'number_slots', 'compile_rules']
 
 # %% ../nbs/api/03_state.ipynb #c002
 import hashlib
@@ -19,6 +19,7 @@ import os
 import tempfile
 from collections.abc import Callable
 from fractions import Fraction
+from functools import cache
 from math import ceil, floor
 from pathlib import Path
 
@@ -428,17 +429,21 @@ def settlements(scheme, rhythm: str) -> np.ndarray:
     due = next_settlement(rhythm).astype(np.int64)[np.maximum(np.arange(DAYS), begins)]
     return np.where(due > day_or(scheme.valid_until, NEVER), NEVER, due)
 
+# %% ../nbs/api/03_state.ipynb #dates-of-all
+@cache
+def dates_of_all() -> dict[str, np.ndarray]:
+    """Return what each day of the calendar means to every scheme, and the first day of each month."""
+    days, months = all_days(), np.arange(MONTHS).astype("datetime64[M]")
+    return {"month": days.astype("datetime64[M]").astype(np.int64), "year": days.astype("datetime64[Y]").astype(np.int64),
+            "drop_on": add_months(days, 12).astype(np.int64), "month_start": months.astype("datetime64[D]").astype(np.int64)}
+
 # %% ../nbs/api/03_state.ipynb #c043
 def set_calendar(rules, scheme) -> None:
     """Write what each day of the calendar means to the scheme."""
-    days = all_days()
-    rules["month"] = days.astype("datetime64[M]").astype(np.int64)
-    rules["year"] = days.astype("datetime64[Y]").astype(np.int64)
-    rules["drop_on"] = add_months(days, 12).astype(np.int64)
+    for name, values in dates_of_all().items():
+        rules[name] = values
     rules["value_on"] = settlements(scheme, scheme.scored)
     rules["settle_on"] = settlements(scheme, scheme.settled)
-    months = np.arange(MONTHS).astype("datetime64[M]")
-    rules["month_start"] = months.astype("datetime64[D]").astype(np.int64)
 
 # %% ../nbs/api/03_state.ipynb #c044
 def set_ladders(rules, scheme) -> None:

@@ -60,6 +60,7 @@ def is_due(rhythm: str, day: date) -> bool:
     return rhythm == "daily" or rhythm == f"monthly:{day.day}"
 
 
+@cache
 def last_due(rhythm: str, day: date) -> date:
     """The last such day on or before this one."""
     while not is_due(rhythm, day):
@@ -67,6 +68,7 @@ def last_due(rhythm: str, day: date) -> date:
     return day
 
 
+@cache
 def first_due(rhythm: str, day: date) -> date:
     """The first such day on or after this one."""
     while not is_due(rhythm, day):
@@ -336,19 +338,14 @@ def read_log(rows: list[dict]) -> list[Event]:
 
 @dataclass
 class Award:
-    """Score points given on a day by a rule; `line` where they follow the line's amount."""
+    """Score points given on a day by a rule; they count until they run out or a return takes them away."""
 
     rule: Rule
     day: date
     points: int
-    removed_on: date | None = None
 
     def __post_init__(self):
         self.ends_on = date.max if self.rule.window == "lifetime" else add_months(self.day, 12)
-
-    def counts_on(self, day: date) -> bool:
-        """Given by the end of this day, not run out and not taken away by a return."""
-        return self.day <= day < self.ends_on and (self.removed_on is None or day < self.removed_on)
 
 
 @dataclass
@@ -404,6 +401,8 @@ class Purse:
         if currency["expiry"]["kind"] == "inactivity_days":
             self.days_idle = whole(currency["expiry"]["days"])
         self.redemptions: dict[object, list[Redemption]] = defaultdict(list)
+        self.automatic = next((outlet for outlet in currency.get("outlet", [])       # points are spent there by themselves
+                               if outlet.get("automatic") and outlet.get("offered", True)), None)
 
     @property
     def balance(self) -> int:
@@ -420,11 +419,6 @@ class Purse:
             idle = self.last_active is not None and (day - self.last_active).days > self.days_idle
             return self.queue() if idle else []
         return [lot for lot in self.queue() if lot.expires_on is not None and lot.expires_on < day]
-
-    def automatic_outlet(self) -> dict | None:
-        """The outlet at which points are spent by themselves."""
-        return next((outlet for outlet in self.currency.get("outlet", [])
-                     if outlet.get("automatic") and outlet.get("offered", True)), None)
 
     def expiry_of(self, day: date) -> date | None:
         """The last day of a lot accrued on this day, by the rule valid then."""
@@ -697,7 +691,7 @@ class Customer:
         self.take_back(line, event)
         line.returned = True
         for award in line.awards:
-            award.removed_on = event.day
+            award.ends_on = min(award.ends_on, event.day)
             self.counts["score award returned", award.rule.key] += 1
 
     def share(self, redemption: Redemption, line: Line) -> int:
@@ -924,7 +918,7 @@ class Customer:
     def spend_by_itself(self, now: datetime, event_id, how: str) -> None:
         """Automatic outlets: as many pieces as the balance pays for, where the gate is open."""
         for purse in self.purses:
-            outlet = purse.automatic_outlet()
+            outlet = purse.automatic
             if outlet is None:
                 continue
             price = whole(outlet["price"])
@@ -1032,7 +1026,7 @@ class Customer:
         """The score's components at the end of a day, from their definition."""
         total = {component["name"]: 0 for component in self.book.components}
         for award in self.awards:
-            if award.counts_on(day):
+            if award.day <= day < award.ends_on:
                 total[award.rule.component] += award.points
         for rule in self.book.standing:
             points = self.standing(rule, day)
@@ -1080,7 +1074,7 @@ class Customer:
         """Days, until the end of a year, on which the value of the score can differ from the day before."""
         days = {self.first_day} | {act.day for acts in self.acts.values() for act in acts}
         for award in self.awards:
-            days |= {award.day, award.ends_on, award.removed_on or award.day} - {date.max}
+            days |= {award.day, award.ends_on} - {date.max}
         for rule in self.book.standing:
             if rule.per == "year_since_first_order" and self.acts[rule.key]:
                 first = self.acts[rule.key][0].day

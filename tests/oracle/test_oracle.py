@@ -43,7 +43,8 @@ SHIPPED = sorted(path.stem for path in DATA.glob("schemes/*.toml"))
 EXAMPLES = sorted(path.stem for path in DATA.glob("examples/*.toml"))
 FILES = {path.stem: path for path in [*DATA.glob("*s/*.toml"), HERE / "features.toml"]}
 BATCHES = dict.fromkeys([*SHIPPED, "features"], 20) | {"jd": 27, "taobao": 30, "xiaohongshu": 30, "features": 36}
-EXAMPLE_BATCHES = dict.fromkeys(EXAMPLES, 6) | {"golf_card": 15, "online_grocer": 9}     # until each has met what it can bring
+EXAMPLE_BATCHES = dict.fromkeys(EXAMPLES, 3)                 # until each has met what it can bring
+EXAMPLE_BATCHES |= {"golf_card": 15, "online_grocer": 9, "harbour": 6, "car_wash_8": 6, "multi_vendor": 5, "supermarket_card": 5, "turkey_8_weeks": 4}
 CUSTOMERS, AT_LEAST = 100, 50
 
 
