@@ -195,7 +195,7 @@ def households(sizes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return np.arange(n) - head, np.diff(np.append(starts, n))[np.searchsorted(starts, head)]
 
 # %% ../nbs/api/31_population.ipynb #draw-people
-@lru_cache(maxsize=16)  # schemes are compared on the same customers; half a megabyte a block
+@lru_cache(maxsize=16)  # schemes are compared on the same customers; under a megabyte a block
 def draw_people(population: Population, seed: int, block: int) -> np.ndarray:
     """Return the customers of a block, the same array each time, as :func:`draw_block` gives them."""
     value = {each.name: getattr(population, each.name).value for each in fields(population)}

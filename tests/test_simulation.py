@@ -11,6 +11,7 @@ from pandas.testing import assert_frame_equal
 
 import loyalty_research as lr
 from loyalty_research.behaviour import MECHANISMS
+from loyalty_research.population import Population, draw_block
 from loyalty_research.simulation import digest_ledger, run_all
 from loyalty_research.tallies import COUNTS, USES
 
@@ -75,6 +76,15 @@ def test_threads_pieces_and_the_size_of_the_world_change_nothing():
     pieces = [lives for _, lives, *_ in run_all(one.setting, 2, size=512)]
     assert (np.concatenate(pieces) == one.lives).all()
     assert (run("taobao", 50, 6, warmup=4).lives == one.lives[:50]).all()
+
+
+def test_people_drawn_again_are_not_those_that_a_caller_changed():
+    people = draw_block(Population(), 0, 0)
+    people["rate"] = 0
+    again = draw_block(Population(), 0, 0)
+    assert (again["rate"] > 0).all() and (again["key"] == people["key"]).all()
+    other = draw_block(Population().with_values({"rate_mean": 0.7}), 0, 0)
+    assert other["rate"].mean() > again["rate"].mean()
 
 
 def test_other_seeds_are_other_people():

@@ -143,12 +143,6 @@ def test_page_is_whole_quiet_and_readable(page, path, axe, looks):
         looks.update(fresh)
 
 
-@pytest.fixture(scope="session")
-def looks() -> dict[str, int]:
-    """The looks whose contrast has been found good, numbered."""
-    return {}
-
-
 def assert_contrast(page, axe: str) -> None:
     """Colours stand apart, light and dark."""
     page.add_style_tag(content="* { transition: none !important; }")
