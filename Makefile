@@ -47,12 +47,14 @@ study: setup
 test:
 	@$(PYTHON) tools/check_system.py test
 	@$(MAKE) setup $(AXE)
-	@$(MAKE) -j $(JOBS) --output-sync test-layout site compiled
-	@$(BIN)/python tools/notebooks.py test --jobs $(JOBS)
+	@$(MAKE) -j $(JOBS) site test-notebooks
 	@$(BIN)/python -m pytest -n $(JOBS) --dist worksteal --ignore tests/test_layout.py
 
-# with `site`, one process each, side by side
-.PHONY: test-layout compiled
+# beside `site`, which is mostly one process
+.PHONY: test-notebooks test-layout compiled
+test-notebooks: test-layout compiled
+	@$(BIN)/python tools/notebooks.py test --jobs $(JOBS)
+
 test-layout:
 	@$(BIN)/python -m pytest -q tests/test_layout.py
 

@@ -7,6 +7,7 @@ __all__ = ['FIRST_DAY', 'LAST_DAY', 'NEVER', 'FIXED_DATE_PICKS', 'day_number', '
 # %% ../nbs/api/00_dates.ipynb #c002
 import re
 from collections.abc import Sequence
+from functools import cache
 
 import numpy as np
 
@@ -67,6 +68,7 @@ def add_months(days: np.ndarray, months: int) -> np.ndarray:
     return np.minimum(target.astype("datetime64[D]") + day_of_month, last)
 
 # %% ../nbs/api/00_dates.ipynb #c012
+@cache
 def next_settlement(rule: str) -> np.ndarray:
     """Return, for each day of the calendar, the first settlement date on or after it.
 
@@ -77,7 +79,7 @@ def next_settlement(rule: str) -> np.ndarray:
 
     Returns
     -------
-    int32 array, one a day of :func:`all_days`, of day numbers
+    int32 array, one a day of :func:`all_days`, of day numbers; kept for the next call, so it cannot be written to
 
     Raises
     ------
@@ -90,15 +92,18 @@ def next_settlement(rule: str) -> np.ndarray:
     >>> int(table[day_number("2024-03-09") - FIRST_DAY]) == day_number("2024-04-08")
     True
     """
+    match = re.fullmatch(r"monthly:(\d{1,2})", rule)
+    if rule != "daily" and not (match and 1 <= int(match[1]) <= 28):
+        raise ValueError(f'{rule!r} is no settlement rule; write "daily" or "monthly:D" with D from 1 to 28.')
     days = all_days()
     if rule == "daily":
-        return days.astype(np.int64).astype(np.int32)
-    match = re.fullmatch(r"monthly:(\d{1,2})", rule)
-    if not match or not 1 <= int(match[1]) <= 28:
-        raise ValueError(f'{rule!r} is no settlement rule; write "daily" or "monthly:D" with D from 1 to 28.')
-    this = days.astype("datetime64[M]").astype("datetime64[D]") + (int(match[1]) - 1)
-    later = (days.astype("datetime64[M]") + 1).astype("datetime64[D]") + (int(match[1]) - 1)
-    return np.where(days <= this, this, later).astype(np.int64).astype(np.int32)
+        due = days
+    else:
+        this, later = ((days.astype("datetime64[M]") + months).astype("datetime64[D]") + (int(match[1]) - 1) for months in (0, 1))
+        due = np.where(days <= this, this, later)
+    table = due.astype(np.int64).astype(np.int32)
+    table.flags.writeable = False
+    return table
 
 # %% ../nbs/api/00_dates.ipynb #c015
 def end_of_next_year(days: np.ndarray) -> np.ndarray:

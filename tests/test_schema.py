@@ -1,6 +1,7 @@
 """The schema of scheme files: valid, generated, met by every file of the package, never stricter than the reader."""
 
 import json
+import pickle
 import random
 import re
 import subprocess
@@ -314,8 +315,9 @@ def write_inline(value) -> str:
 @pytest.mark.parametrize("name", sorted(TEXTS))
 def test_schema_never_refuses_what_the_reader_takes(name):
     draw, told = random.Random(20240607), {"both take": 0, "both refuse": 0, "reader alone refuses": 0}
+    kept = pickle.dumps(tomllib.loads(TEXTS[name]))
     for _ in range(150):
-        tree = tomllib.loads(TEXTS[name])
+        tree = pickle.loads(kept)                                # a copy, in a tenth of the time of reading it again
         what = edit_once(tree, draw)
         text = "".join(f"{json.dumps(key)} = {write_inline(value)}\n" for key, value in tree.items())
         assert tomllib.loads(text) == tree

@@ -12,6 +12,7 @@ import copy
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time, timedelta
+from decimal import Decimal
 from fractions import Fraction
 from functools import cache
 
@@ -245,7 +246,7 @@ class Book:
         self.window_days = whole(scheme["returns"]["window_days"])
         goods_exchange = scheme["returns"].get("goods_exchange", "return_and_order")
         self.exchange_is_return = goods_exchange == "return_and_order"
-        self.confirm_days = whole(scheme["confirm"]["days"])
+        self.confirmed_after = timedelta(days=whole(scheme["confirm"]["days"]))
         score = scheme.get("score", {})
         self.channels = score.get("channels")
         self.new_category = score.get("new_category", "window")
@@ -305,16 +306,13 @@ class Event:
 
     def __post_init__(self):
         self.day = self.time.date()
-
-    @property
-    def cny(self) -> Fraction:
-        return Fraction(self.fen, 100)
+        self.cny = Fraction(self.fen, 100)
 
 
 def read_row(row: dict) -> Event:
     """A row of the event table; absent columns are null."""
     amount = row.get("amount")
-    fen = 0 if amount is None else Fraction(str(amount)) * 100
+    fen = 0 if amount is None else Decimal(str(amount)) * 100
     assert fen == int(fen), row
     names = ("order_id", "item_id", "category", "shop", "channel", "currency", "event_id")
     others = {name: row.get(name) for name in names}
@@ -474,7 +472,7 @@ class Customer:
                 self.post(purse, now, "expiry", -points, lot=lot)
                 self.counts["inactivity", purse.name] += lot.expires_on is None
         for line in self.lines:
-            if line.event.day + timedelta(days=self.book.confirm_days) == self.today:
+            if line.event.day + self.book.confirmed_after == self.today:
                 self.confirm(line, now, event_id=None, how="automatic")
         self.spend_by_itself(now, None, "at midnight")
 
@@ -492,7 +490,7 @@ class Customer:
 
     # --- awards, for the score and for currencies alike
 
-    def award(self, rule: Rule, event: Event, boost: Fraction = Fraction(0)) -> int:
+    def award(self, rule: Rule, event: Event, boost: Fraction | int = 0) -> int:
         """Points of one rule for one event of its kinds, under its caps."""
         if not self.sees(rule, event):
             return 0
@@ -531,27 +529,26 @@ class Customer:
             return self.rounded(rule, rule.rate * event.cny)
         if rule.per == "amount":
             return self.by_line_amount(rule, event)
-        before = self.seen[rule.key]
-        days = {earlier.day for earlier in before}
-        this_month = {day for day in days if (day.year, day.month) == (event.day.year, event.day.month)}
         if rule.per == "new_category":
-            return rule.points if self.is_new_category(event, before) else 0
+            return rule.points if self.is_new_category(event, self.seen[rule.key]) else 0
+        days = {earlier.day for earlier in self.seen[rule.key]}
         if rule.per == "shopping_day":
             return 0 if event.day in days else rule.points
+        if rule.per == "streak":
+            return self.streak(rule, event, days)
+        this_month = {day for day in days if (day.year, day.month) == (event.day.year, event.day.month)}
         if rule.per == "nth_shopping_day":
             nth = event.day not in days and len(this_month) + 1 == whole(rule.table["days"])
             return rule.points if nth else 0
-        if rule.per == "consecutive_month":
-            month_before = add_months(event.day.replace(day=1), -1)
-            run = any((day.year, day.month) == (month_before.year, month_before.month) for day in days)
-            return rule.points if run and not this_month else 0
-        assert rule.per == "streak", rule.per
-        return self.streak(rule, event, days)
+        assert rule.per == "consecutive_month", rule.per
+        month_before = add_months(event.day.replace(day=1), -1)
+        run = any((day.year, day.month) == (month_before.year, month_before.month) for day in days)
+        return rule.points if run and not this_month else 0
 
-    def tier_boost(self, rule: Rule, day: date) -> Fraction:
+    def tier_boost(self, rule: Rule, day: date) -> Fraction | int:
         """What the tier in force adds to an award, as a share of it."""
         if "boost_by_tier" not in rule.table:
-            return Fraction(0)
+            return 0
         return exact(rule.table["boost_by_tier"]) * self.tier_number(day)
 
     def tier_number(self, day: date) -> int:
@@ -623,7 +620,7 @@ class Customer:
         """A new order line: its score, then its points, currency by currency."""
         line = Line(event)
         self.lines.append(line)
-        self.due.add(event.day + timedelta(days=self.book.confirm_days))
+        self.due.add(event.day + self.book.confirmed_after)
         self.score_line(line)
         for purse in self.purses:
             for rule in self.book.rules_of(purse.name, event.kind):
@@ -996,8 +993,8 @@ class Customer:
         awards = []
         for rule in self.book.awarding:
             if event.kind in rule.on:
-                boost = exact(self.book.component[rule.component].get("boost_by_level", 0))
-                points = self.award(rule, event, boost * (self.levels[-1] if self.levels else 0))
+                a_level = self.book.component[rule.component].get("boost_by_level")
+                points = self.award(rule, event, exact(a_level) * self.levels[-1] if a_level and self.levels else 0)
                 if points:
                     awards.append(Award(rule, event.day, points))
         self.awards.extend(awards)

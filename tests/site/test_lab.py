@@ -16,9 +16,12 @@ pytestmark = pytest.mark.browser
 STUDIES = sorted((ROOT / "nbs" / "studies").glob("*.ipynb"))
 SETTINGS = "--no-browser --allow-root --ServerApp.ip=127.0.0.1 --ServerApp.port=0 --ServerApp.port_retries=0 --IdentityProvider.token= " \
     "--LabApp.expose_app_in_browser=True --LabApp.extension_manager=readonly --LabApp.news_url=None --LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate"
+OPEN = "path => jupyterapp.commands.execute('docmanager:open', {path, factory: 'Notebook'}).then(() => true)"
 CELLS = "jupyterapp.shell.currentWidget.content.model.toJSON().cells"
 RUN = "async () => { await jupyterapp.shell.currentWidget.sessionContext.ready; return await jupyterapp.commands.execute('notebook:run-all-cells'); }"
-READY = "() => window.jupyterapp && jupyterapp.shell.currentWidget && jupyterapp.shell.currentWidget.context && jupyterapp.shell.currentWidget.context.isReady"
+STARTED = "() => window.jupyterapp && jupyterapp.restored.then(() => true)"
+READY = "path => { const shown = jupyterapp.shell.currentWidget; return shown && shown.context && shown.context.path === path && shown.context.isReady; }"
+CLOSE = "async () => { const shown = jupyterapp.shell.currentWidget; await shown.sessionContext.shutdown(); shown.dispose(); }"
 SHOWN = ".jp-OutputArea-output img, .jp-OutputArea-output table"
 
 
@@ -52,16 +55,25 @@ def wait_for(server: subprocess.Popen, home) -> str:
     pytest.fail(f"JupyterLab does not answer: {(home / 'log').read_text()[-2000:]}")
 
 
-@pytest.fixture
-def study(browser, lab, request):
-    """A study as it opens in JupyterLab."""
+@pytest.fixture(scope="session")
+def desk(browser, lab):
+    """JupyterLab in the browser, with nothing open."""
     page = browser.new_page()
     page.set_default_timeout(180_000)   # ms; the first page of a server on a busy machine takes half a minute
-    page.goto(f"{lab}/lab/tree/studies/{request.param.name}?reset")
-    page.wait_for_function(READY)
+    page.goto(f"{lab}/lab?reset")
+    page.wait_for_function(STARTED)
     yield page
-    page.evaluate("jupyterapp.shell.currentWidget.sessionContext.shutdown()")
     page.close()
+
+
+@pytest.fixture
+def study(desk, request):
+    """A study as it opens in JupyterLab."""
+    path = f"studies/{request.param.name}"
+    desk.evaluate(OPEN, path)
+    desk.wait_for_function(READY, arg=path)
+    yield desk
+    desk.evaluate(CLOSE)
 
 
 def ids(path) -> str:
@@ -72,8 +84,8 @@ def ids(path) -> str:
 def test_a_study_opens_with_its_outputs(study, path):
     stored = nbformat.read(path, 4).cells
     assert [len(cell.get("outputs", ())) for cell in study.evaluate(CELLS)] == [len(cell.get("outputs", ())) for cell in stored]
-    for what in (".jp-NotebookPanel h1", SHOWN):
-        study.locator(what).first.wait_for(state="visible")
+    for what in ("h1", SHOWN):
+        study.locator(f".jp-NotebookPanel:not(.lm-mod-hidden) :is({what})").first.wait_for(state="visible")
 
 
 def run_all(study) -> None:
