@@ -72,9 +72,9 @@ def browser():
         context.close()
 
 
-@pytest.fixture
-def page(browser, site):
-    """A page that remembers what it asked for and what it complained about."""
+@pytest.fixture(scope="session")
+def tab(browser):
+    """A tab that remembers what its page asked for and what it complained about."""
     page = browser.new_page()
     page.requested, page.complaints = [], []
     page.on("request", lambda request: page.requested.append(request.url))
@@ -83,3 +83,14 @@ def page(browser, site):
     page.on("requestfailed", lambda request: page.complaints.append(f"{request.url} {request.failure}"))
     yield page
     page.close()
+
+
+@pytest.fixture
+def page(tab, site):
+    """The tab, empty."""
+    tab.set_viewport_size({"width": 1280, "height": 720})
+    tab.emulate_media(color_scheme="null", reduced_motion="null")
+    tab.goto("about:blank")
+    tab.requested.clear()
+    tab.complaints.clear()
+    return tab
