@@ -307,10 +307,10 @@ def follow_pair(customers, copies, rules, twin_rules, outs, world, columns, time
 @compiled
 def follow_all(customers, copies, rules, twin_rules, outs, world, columns, bounds, time, window, orders, attended, plan, values, rows, totals, span, chances):
     """Follow the customers of a part; return the number of chances, or -1 less the place of a customer who fails."""
-    n = 0
+    n, records = 0, (outs[0][0], outs[1][0])
     for me in range(len(bounds)):
         first = n
-        n = follow_pair(customers, copies, rules, twin_rules, outs, world, columns, time, window, bounds[me], orders, attended, plan, values, rows, totals[me], span, chances, n)
+        n = follow_pair(customers, copies, rules, twin_rules, records, world, columns, time, window, bounds[me], orders, attended, plan, values, rows, totals[me], span, chances, n)
         for i in range(first, n):
             chances[i].customer = me
         if customers[0].failed or customers[1].failed:
@@ -370,7 +370,7 @@ def follow_part(part: Part, scheme: Scheme, tables: tuple, window: tuple[int, in
     totals, span = np.zeros((len(part.customers), 2, CURRENCIES, len(ENTRIES)), np.int64), np.zeros((part.rows, 2), np.int64)
     bounds = np.column_stack([part.starts[:-1], *(part.starts[:-1] + np.add.reduceat(part.time <= end, part.starts[:-1], dtype=np.int64) for end in window)])
     place = customers[:1].view(np.uint8), customers[1:].view(np.uint8), PLACES
-    n = follow_all(customers, place, rules[0], twin_rules[0], (outs[0][0], outs[1][0]), world[0], columns, bounds, part.time, window,
+    n = follow_all(customers, place, rules[0], twin_rules[0], outs, world[0], columns, bounds, part.time, window,
                    (orders.head, orders.total, orders.until, orders.shop_rule), flags, plan, values, rows, totals, span, chances)
     if n < 0:
         failed = max(int(customers[0]["failed"]), int(customers[1]["failed"]))

@@ -283,8 +283,9 @@ def live(customers, twins, rules, out, twin_out, copies, people, first, minds, b
 
 # %% ../nbs/api/37_lives.ipynb #c061
 @compiled
-def live_block(customers, twins, rules, out, twin_out, copies, people, first, minds, b, world, seasons, diary, tally, lives, measured):
-    """Let the customers of a block live, one household of linked accounts after another; return the number of one who failed, or -1."""
+def live_block(customers, twins, rules, outs, twin_outs, copies, people, first, minds, b, world, seasons, diaries, tally, lives, measured):
+    """Let the customers of a block live, one household of linked accounts after another; return the number of one who failed, or -1. Large records come as arrays of one: numba takes milliseconds to take such a record in by itself."""
+    out, twin_out, diary = outs[0], twin_outs[0], diaries[0]
     i = 0
     while i < len(people):
         linked = b.pooling_on and people[i].pools < b.pooling_share

@@ -11,7 +11,7 @@ __all__ = ['OPTION_COLUMNS', 'EARNED_COLUMNS', 'BY', 'SCORES', 'LOG_WEIGHTS', 'C
 # %% ../nbs/api/44_redeeming.ipynb #h003
 import warnings
 from dataclasses import dataclass, field
-from math import exp, log
+from math import exp, log1p
 
 import numpy as np
 import pandas as pd
@@ -324,15 +324,10 @@ def weigh(choices: Choices, params: np.ndarray) -> tuple[np.ndarray, ...]:
 def add_log_chances(total, some, cost, starts, joint):
     """Add to each customer's row, by score, the log chances of having redeemed or not."""
     for customer in range(len(starts) - 1):
-        for score in range(len(cost)):
-            whole, product = 0.0, 1.0                           # of 1 + e, e at most 1: one logarithm for many rows
-            for row in range(starts[customer], starts[customer + 1]):
+        for row in range(starts[customer], starts[customer + 1]):
+            for score in range(len(cost)):
                 ahead = total[row] - cost[score] if some[row] else cost[score] - total[row]
-                whole += min(ahead, 0.0)
-                product *= 1 + exp(-abs(ahead))
-                if product > 1e300:
-                    whole, product = whole - log(product), 1.0
-            joint[customer, score] += whole - log(product)
+                joint[customer, score] += min(ahead, 0.0) - log1p(exp(-abs(ahead)))
 
 # %% ../nbs/api/44_redeeming.ipynb #h027b
 @compiled

@@ -105,8 +105,9 @@ def begin_customer(customer, rules, out, columns, starts, days, opening, at):
 
 # %% ../nbs/api/20_replay.ipynb #8695fa50
 @compiled
-def replay_customers(customer, rules, out, columns, starts, time, until, days, opening, at):
-    """Run the customers of a part from `out.customer` on; return 1 when all are done, 0 where the buffers are full, -1 on failure."""
+def replay_customers(customer, rules, outs, columns, starts, time, until, days, opening, at):
+    """Run the customers of a part from `out.customer` on; return 1 when all are done, 0 where the buffers are full, -1 on failure. Large records come as arrays of one: numba takes milliseconds to take such a record in by itself."""
+    out = outs[0]
     while out.customer < len(starts) - 1:
         if out.started == 0 and begin_customer(customer, rules, out, columns, starts, days, opening, at) == 0:
             return 0
@@ -181,7 +182,7 @@ def run_part(part: Part, scheme: Scheme, rules: np.ndarray, until: int, days: np
     while done == 0:
         for count in ("n_entries", "n_declined", "n_scores", "n_tiers", "n_fees"):
             out[0][count] = 0
-        done = replay_customers(customer[0], rules[0], out[0], columns, part.starts, part.time, until, days, opening, at)
+        done = replay_customers(customer[0], rules[0], out, columns, part.starts, part.time, until, days, opening, at)
         if done < 0:
             failed = part.customers[int(out[0]["customer"])].as_py()
             raise LoyaltyError(f"Customer {failed!r} has {FAILURES[int(customer[0]['failed'])]} than the rule machine holds; split the log into "

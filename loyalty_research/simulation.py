@@ -107,7 +107,7 @@ def run_customers(setting: Setting, rules: np.ndarray, first: int, stop: int, lo
     tally, lives = new_tally(setting), np.zeros(len(people), LIFE)
     copies = customers.view(np.uint8), twins.view(np.uint8), PLACES
     world[0]["twins"] = setting.twins
-    failed = live_block(customers, twins, rules[0], out[0], twin_out[0], copies, people, first + 1, minds, behaviour[0], world[0], setting.season, diary[0], tally, lives, setting.warmup)
+    failed = live_block(customers, twins, rules[0], out, twin_out, copies, people, first + 1, minds, behaviour[0], world[0], setting.season, diary, tally, lives, setting.warmup)
     if failed >= 0:
         raise SimulationError(f"Customer {first + failed + 1} has more acts, lots or orders than the rule machine holds; simulate fewer weeks or lower rates.")
     return tally, lives, diary[0]["act"][: diary[0]["n"] if log_wanted else 0].copy(), diary[0]["score"][: diary[0]["n_scores"]].copy()
