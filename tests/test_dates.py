@@ -71,6 +71,13 @@ def test_every_day_settles_itself_where_settlement_is_daily():
     assert (next_settlement("daily") == np.arange(FIRST_DAY, LAST_DAY + 1)).all()
 
 
+@pytest.mark.parametrize("rule", ["daily", "monthly:8"])
+def test_a_table_of_settlements_is_kept_and_cannot_be_written_to(rule):
+    assert next_settlement(rule) is next_settlement(rule)
+    with pytest.raises(ValueError, match="read-only"):
+        next_settlement(rule)[0] = 0
+
+
 @pytest.mark.parametrize("rule", [
     "monthly:0", "monthly:29", "monthly:", "monthly:-1", "monthly:8 ", "Monthly:8", "weekly", ""])
 def test_a_settlement_rule_that_is_none_is_refused(rule):
