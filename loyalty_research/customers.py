@@ -73,6 +73,8 @@ class Part:
 # %% ../nbs/api/04_customers.ipynb #c009
 MAX_SHARED_NAMES: int = 50_000
 
+_SMALL_LOG: int = 50_000    # rows in one part, which finds its names as it is read: nothing is asked before
+
 # %% ../nbs/api/04_customers.ipynb #c010
 def _distinct(log: EventLog, column: str) -> pa.Array | None:
     """The values of a string column in order; None when they are too many to share."""
@@ -295,7 +297,7 @@ class Parts:
     log : EventLog
         The checked log, with `rows`, `repeats`, `last_time`, `types` and `currencies`.
     names : mapping of str to pyarrow.Array
-        Strings by code, of the string columns that have the same codes in all parts.
+        Strings by code, of the string columns that have the same codes in all parts; a small log that is one part has none.
     part_rows : int
         Rows that a part may have, unless a single customer has more.
     ordered : bool
@@ -365,8 +367,11 @@ def open_parts(source: object, rows: int = 1_000_000, on_orphan: str = "error") 
     with open_events(source, on_orphan) as log:
         ordered = _is_ordered(log)
         ready = _take_ready(log) if ordered else None
-        names = _lay_names(log) if ready is None else {
-            c: ready[c].chunk(0).dictionary for c in CODED_COLUMNS if c in ready.column_names and pa.types.is_dictionary(ready[c].type)}
+        names = {}
+        if ready is not None:
+            names = {c: ready[c].chunk(0).dictionary for c in CODED_COLUMNS if c in ready.column_names and pa.types.is_dictionary(ready[c].type)}
+        elif log.rows > min(rows, _SMALL_LOG):
+            names = _lay_names(log)
         yield Parts(log=log, names=names, part_rows=rows, ordered=ordered, ready=ready)
 
 # %% ../nbs/api/04_customers.ipynb #c037

@@ -78,13 +78,14 @@ def invite(scores: pd.DataFrame, members: pd.Series, least: int, members_a_seat:
     DataFrame
         ``customer_id, settled_on, holds`` (bool): a row wherever a customer got or lost a seat.
     """
-    changes = {day: rows for day, rows in scores.groupby("settled_on")}
+    changes: dict = {}
+    for day, customer, score in zip(scores["settled_on"], scores["customer_id"], scores["score"], strict=True):
+        changes.setdefault(day, {})[customer] = score
     current: dict = {}
     holders: set = set()
     rows: list[tuple] = []
     for day, n_members in members.items():
-        if day in changes:
-            current.update(zip(changes[day]["customer_id"], changes[day]["score"]))
+        current.update(changes.get(day, {}))
         standing = {customer for customer in holders if current[customer] >= least}
         rows += [(customer, day, False) for customer in holders - standing]
         candidates = sorted((-score, customer) for customer, score in current.items() if score >= least and customer not in standing)

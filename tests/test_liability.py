@@ -385,12 +385,6 @@ def test_the_liability_is_what_is_later_redeemed():
     assert (found["shorthand"] > 0.3).all()
 
 
-@pytest.mark.parametrize("run", [run_valuations(), run_change()], ids=lambda run: run.name)
-def test_a_stored_valuation_computed_anew_is_the_same(run):
-    new, stored = run.again(0)
-    pd.testing.assert_frame_equal(new, stored, check_dtype=False, rtol=1e-9)
-
-
 def test_the_change_of_2026_is_borrowed_until_new_lots_have_ended():
     run = run_change()
     table = run.load().join(run.rows)
