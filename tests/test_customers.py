@@ -164,6 +164,15 @@ def test_codes_shared_or_by_part_mean_the_same(most, monkeypatch):
         assert found[0].names["shop"].to_pylist() == ["Z", "s1", "s2", "é"]
 
 
+def test_a_small_log_that_is_one_part_asks_for_no_names_before_it_is_read(monkeypatch):
+    frame = random_log(400, text=True)
+    for most, shared in ((400, set()), (399, {"order_id", "item_id", "category", "shop"})):
+        monkeypatch.setattr(module, "_SMALL_LOG", most)
+        with open_parts(frame) as parts:
+            assert set(parts.names) == shared
+            assert_same(list(parts), frame)
+
+
 def test_repeats_come_once():
     frame = random_log(200)
     with open_parts(pd.concat([frame, frame.iloc[50:90]])) as parts:
