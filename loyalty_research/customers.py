@@ -73,8 +73,6 @@ class Part:
 # %% ../nbs/api/04_customers.ipynb #c009
 MAX_SHARED_NAMES: int = 50_000
 
-_SMALL_LOG: int = 50_000    # rows in one part, which finds its names as it is read: nothing is asked before
-
 # %% ../nbs/api/04_customers.ipynb #c010
 def _distinct(log: EventLog, column: str) -> pa.Array | None:
     """The values of a string column in order; None when they are too many to share."""
@@ -370,7 +368,7 @@ def open_parts(source: object, rows: int = 1_000_000, on_orphan: str = "error") 
         names = {}
         if ready is not None:
             names = {c: ready[c].chunk(0).dictionary for c in CODED_COLUMNS if c in ready.column_names and pa.types.is_dictionary(ready[c].type)}
-        elif log.rows > min(rows, _SMALL_LOG):
+        elif log.rows > min(rows, MAX_SHARED_NAMES):    # else one part, which is coded as it is read
             names = _lay_names(log)
         yield Parts(log=log, names=names, part_rows=rows, ordered=ordered, ready=ready)
 

@@ -166,9 +166,10 @@ def test_codes_shared_or_by_part_mean_the_same(most, monkeypatch):
 
 def test_a_small_log_that_is_one_part_asks_for_no_names_before_it_is_read(monkeypatch):
     frame = random_log(400, text=True)
-    for most, shared in ((400, set()), (399, {"order_id", "item_id", "category", "shop"})):
-        monkeypatch.setattr(module, "_SMALL_LOG", most)
-        with open_parts(frame) as parts:
+    few = {"order_id", "category", "shop"}
+    for rows, most, shared in ((400, 400, set()), (399, 400, few | {"item_id"}), (400, 399, few)):
+        monkeypatch.setattr(module, "MAX_SHARED_NAMES", most)
+        with open_parts(frame, rows=rows) as parts:
             assert set(parts.names) == shared
             assert_same(list(parts), frame)
 
